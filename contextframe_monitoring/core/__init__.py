@@ -1,0 +1,1 @@
+"""Nouns and arithmetic: pure, no I/O, no clock reads."""

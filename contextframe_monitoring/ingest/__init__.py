@@ -1,0 +1,1 @@
+"""The write path: facts go in, frames stand in the spool."""

@@ -1,0 +1,1 @@
+"""The doors for agents and for MCP servers: middleware, relay, tools, resources."""

@@ -1,0 +1,1 @@
+"""The read path: one report each."""

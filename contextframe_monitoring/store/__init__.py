@@ -1,0 +1,1 @@
+"""Where bytes live: spool, Lance tables, ledger."""
