@@ -1,1 +1,3 @@
-"""Monitoring as agent tools: what was used, how fast, at what cost, and whether anything is wrong."""
+"""Monitoring as agent tools: what was used, how fast, at what cost, and whether anything is
+wrong.
+"""

@@ -12,7 +12,9 @@ _SHOWN_CHARS_MAX = 80
 
 
 def shown(value: object) -> str:
-    """Return `value` as a short, printable literal, safe to stand in a message that an agent reads."""
+    """Return `value` as a short, printable literal, safe to stand in a message that an agent
+    reads.
+    """
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= _SHOWN_CHARS_MAX else f"{text[: _SHOWN_CHARS_MAX - 3]}..."
 
@@ -40,7 +42,9 @@ class UnknownKeyError(MonitoringError):
     code: ErrorCode = "invalid"
 
     def __init__(self, key: str, known: Iterable[str], where: str) -> None:
-        """`where` names the file or environment that holds the key; the nearest known key is offered."""
+        """`where` names the file or environment that holds the key; the nearest known key is
+        offered.
+        """
         names = sorted(known)
         near = difflib.get_close_matches(key, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
@@ -81,7 +85,9 @@ class UnavailableError(MonitoringError):
 
 
 class StoreError(MonitoringError):
-    """The store can't be used as it is: not a folder, read-only, full, or written by a newer version."""
+    """The store can't be used as it is: not a folder, read-only, full, or written by a newer
+    version.
+    """
 
     code: ErrorCode = "unavailable"
 

@@ -1,9 +1,10 @@
 """The facts that are recorded: frozen, written once, each bound for one of the three tables.
 
-A record is a msgspec struct instead of a dataclass: the same frozen keyword-only shape, but built and encoded in under
-half a microsecond, and checked when it is decoded. Its fields are positional in the frame: append new ones at the end,
-with a default; never reorder or remove. Times are integer microseconds since the epoch (UTC); money is integer
-nano-dollars; `None` means unknown, 0 means zero.
+A record is a msgspec struct instead of a dataclass: the same frozen keyword-only shape, but built
+and encoded in under half a microsecond, and checked when it is decoded. Its fields are positional
+in the frame: append new ones at the end, with a default; never reorder or remove. Times are
+integer microseconds since the epoch (UTC); money is integer nano-dollars; `None` means unknown, 0
+means zero.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
 NOWHERE = Origin()
 
 
-class OperationRecord(
-    msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=1
-):
-    """One operation handled (performance_metrics): an MCP message, or anything an application timed.
+class OperationRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=1):
+    """One operation handled (performance_metrics): an MCP message, or anything an application
+    timed.
 
-    `time_us` is the start. `duration_ms` comes from a monotonic clock. Sizes are bytes of JSON. Tokens are estimates.
+    `time_us` is the start. `duration_ms` comes from a monotonic clock. Sizes are bytes of JSON.
+    Tokens are estimates.
     """
 
     time_us: int
@@ -73,10 +74,10 @@ class OperationRecord(
     attributes: tuple[str, ...] = ()
 
 
-class UsageRecord(
-    msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=2
-):
-    """One use of a document or one query (usage_metrics). `metadata` is a JSON object, masked and bounded."""
+class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=2):
+    """One use of a document or one query (usage_metrics). `metadata` is a JSON object, masked and
+    bounded.
+    """
 
     time_us: int
     metric_type: str
@@ -93,10 +94,10 @@ class UsageRecord(
     attributes: tuple[str, ...] = ()
 
 
-class EventRecord(
-    msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=3
-):
-    """One decision of an application (usage_metrics, metric_type `event`). `numbers` are measures by name."""
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=3):
+    """One decision of an application (usage_metrics, metric_type `event`). `numbers` are measures
+    by name.
+    """
 
     time_us: int
     name: str
@@ -110,9 +111,7 @@ class EventRecord(
     attributes: tuple[str, ...] = ()
 
 
-class MetricRecord(
-    msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=4
-):
+class MetricRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=4):
     """One sample of a custom metric (usage_metrics, metric_type `custom`)."""
 
     time_us: int
@@ -126,13 +125,13 @@ class MetricRecord(
     attributes: tuple[str, ...] = ()
 
 
-class CostRecord(
-    msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=5
-):
-    """One cost fact (cost_metrics). Token columns do not overlap; `reasoning_tokens` are part of the output.
+class CostRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=5):
+    """One cost fact (cost_metrics). Token columns do not overlap; `reasoning_tokens` are part of
+    the output.
 
-    `amount_nano_usd` is None when the price is unknown. `reported_nano_usd` is what a provider said, kept beside the
-    computed amount. `fact_id` names the fact across all doors that it can come through.
+    `amount_nano_usd` is None when the price is unknown. `reported_nano_usd` is what a provider
+    said, kept beside the computed amount. `fact_id` names the fact across all doors that it can
+    come through.
     """
 
     time_us: int

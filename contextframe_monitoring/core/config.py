@@ -1,0 +1,153 @@
+"""`MonitoringConfig`: every switch of the monitor, checked, with its default."""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
+
+ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
+FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
+_KIB, _MIB = 1 << 10, 1 << 20
+
+_Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
+_Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+_Positive = Annotated[float, msgspec.Meta(gt=0)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Interval = Literal["1m", "5m", "15m", "1h", "1d"]
+
+
+class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Configuration of the monitor. Durations and bounds carry their unit in the name.
+
+    Raises `InvalidError` when a value is not allowed.
+    """
+
+    enabled: bool = True
+    """False: nothing is recorded, and status says so."""
+    metrics_retention_days: _Days = 30
+    """How long raw rows are kept."""
+    aggregation_intervals: list[_Interval] = msgspec.field(
+        default_factory=lambda: ["1m", "5m", "1h", "1d"]
+    )
+    """Bucket sizes that reports are asked for."""
+
+    slow_query_threshold_ms: _Positive = 1000.0
+    """An operation or query that takes longer counts as `slow` in reports."""
+    error_rate_threshold: _Share = 0.05
+    """A share of errors above this is pointed out in performance reports and status."""
+
+    track_costs: bool = True
+    """False: no cost row is written."""
+    pricing_config_path: str | None = None
+    """A folder of price files that win over the ones that come with the package."""
+
+    prometheus_enabled: bool = False
+    prometheus_port: _Port = 9090
+    cloudwatch_enabled: bool = False
+    cloudwatch_namespace: str = "ContextFrame/MCP"
+
+    store: str | None = None
+    """Folder or object-store URI of the tables; None: the platform's user data folder."""
+    spool_path: str | None = None
+    """Local folder of the spool; None: beside a local store, else in the user's state folder."""
+    spool_backend: Literal["auto", "mmap", "write"] = "auto"
+    """`write` where memory maps can't be trusted (network file systems)."""
+    spool_bytes_max: Annotated[int, msgspec.Meta(ge=_MIB)] = 256 * _MIB
+    """Undrained bytes of one process; what comes beyond is a counted loss."""
+    segment_bytes_max: Annotated[int, msgspec.Meta(ge=64 * _KIB, le=64 * _MIB)] = _MIB
+    backlog_bytes_max: Annotated[int, msgspec.Meta(ge=64 * _KIB)] = 4 * _MIB
+    """A writer that finds more than this undrained, and no keeper, starts one."""
+    start_keeper: bool = True
+    """Whether writers may start a keeper on demand."""
+
+    server: str | None = None
+    """Name of what is monitored; None: the MCP server's own name."""
+    environment: str | None = None
+    """Deployment environment, stored on every row (`production`, `staging`, ...)."""
+    hash_user_ids: bool = False
+    """Store a hash of user ids instead of the ids."""
+    hash_key: str = ""
+    """Secret key of the hashes of user ids and queries."""
+    store_error_texts: bool = False
+    """Store the (masked, bounded) message of errors seen by the middleware, not only their class.
+    """
+    text_chars_max: Annotated[int, msgspec.Meta(ge=16, le=65_536)] = 512
+    """Bound of every stored free text."""
+    export_path: str | None = None
+    """The only folder that `export_metrics` writes into; None: `exports` beside a local store."""
+    timezone: str = "UTC"
+    """Default IANA time zone of reports."""
+
+    def __post_init__(self) -> None:
+        """Check every value, however the configuration was made."""
+        for key, kind in _field_types().items():
+            value = getattr(self, key)
+            try:
+                msgspec.convert(value, kind)
+            except msgspec.ValidationError as error:
+                raise InvalidError(key, value, _allowed(error, kind)) from None
+
+
+def _field_types() -> dict[str, Any]:
+    if not _FIELD_TYPES:
+        _FIELD_TYPES.update(typing.get_type_hints(MonitoringConfig, include_extras=True))
+    return _FIELD_TYPES
+
+
+_FIELD_TYPES: dict[str, Any] = {}
+
+
+def _allowed(error: msgspec.ValidationError, kind: Any) -> str:
+    inner = (typing.get_args(kind) or (kind,))[0] if typing.get_origin(kind) is list else kind
+    if typing.get_origin(inner) is Literal:
+        return f"expected one of {', '.join(typing.get_args(inner))}"
+    return str(error).split(" - at ")[0].replace("`", "").lower()
+
+
+def config_keys() -> tuple[str, ...]:
+    """Return the names of all keys."""
+    return MonitoringConfig.__struct_fields__
+
+
+def config_from(
+    values: Mapping[str, Any], where: str, environ: Mapping[str, str]
+) -> MonitoringConfig:
+    """Build a configuration from the table of a file, overridden by the environment.
+
+    `where` names the file in errors. Raises `UnknownKeyError` or `InvalidError`.
+    """
+    known = config_keys()
+    for key in values:
+        if key not in known:
+            raise UnknownKeyError(key, known, where)
+    return MonitoringConfig(**{**values, **_from_environment(environ, known)})
+
+
+def _from_environment(environ: Mapping[str, str], known: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, text in environ.items():
+        if not name.startswith(ENVIRONMENT_PREFIX) or name == FILE_VARIABLE:
+            continue
+        key = name[len(ENVIRONMENT_PREFIX) :].lower()
+        if key not in known:
+            raise UnknownKeyError(
+                name, (ENVIRONMENT_PREFIX + k.upper() for k in known), "environment"
+            )
+        found[key] = _parsed(name, text, _field_types()[key])
+    return found
+
+
+def _parsed(name: str, text: str, kind: Any) -> Any:
+    value: Any = text
+    if typing.get_origin(kind) is list:
+        value = json.loads(text) if text.startswith("[") else [p.strip() for p in text.split(",")]
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidError(name, text, _allowed(error, kind)) from None

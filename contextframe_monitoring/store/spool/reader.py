@@ -1,0 +1,188 @@
+"""Reading a spool that others write: who the writers are, and the frames of their segments.
+
+Segments are read with plain reads, never mapped: a file that is cut while we look must not kill us.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contextframe_monitoring.store.machine import FileLock
+from contextframe_monitoring.store.spool.frames import HEAD_BYTES, Frame, Scan
+from contextframe_monitoring.store.spool.segment import (
+    FORMAT_VERSION,
+    HEADER_BYTES,
+    Header,
+    read_header,
+)
+from contextframe_monitoring.store.spool.writer import LOCK, SUFFIX, WRITERS
+
+QUARANTINE = "quarantine"
+
+
+@dataclass(slots=True, kw_only=True)
+class SegmentView:
+    """One segment as it was when it was read. `problem` says why it can't be read at all."""
+
+    path: Path
+    number: int
+    live: bool
+    header: Header | None
+    data: bytes
+    offset: int
+    problem: str | None = None
+    scan: Scan = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the scan of the bytes from `offset` of the file on."""
+        written = max(self.header.end - self.offset, 0) if self.header else 0
+        self.scan = Scan(
+            data=memoryview(self.data), end=0, sealed=not self.live, written_end=written
+        )
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the valid frames, in order."""
+        if self.problem is None:
+            yield from self.scan
+
+    @property
+    def end(self) -> int:
+        """Position in the file up to which frames were yielded."""
+        return self.offset + self.scan.end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterView:
+    """One writer's folder. `alive` is False when its lock is free: the process is gone."""
+
+    writer: str
+    folder: Path
+    alive: bool
+    segments: tuple[SegmentView, ...]
+
+    @property
+    def header(self) -> Header | None:
+        """The newest readable header: it holds the loss counters and gauges."""
+        readable = [s.header for s in self.segments if s.header is not None]
+        return readable[-1] if readable else None
+
+    @property
+    def last_seq(self) -> int:
+        """The highest sequence number that a header knows to be taken."""
+        return max((s.header.last_seq for s in self.segments if s.header is not None), default=0)
+
+
+def writer_folders(root: Path) -> list[Path]:
+    """Return the folders of all writers, oldest name first; hidden ones are not finished yet."""
+    try:
+        entries = [e for e in os.scandir(root / WRITERS) if not e.name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    return sorted(Path(e.path) for e in entries if e.is_dir(follow_symlinks=False))
+
+
+def segment_paths(folder: Path) -> list[Path]:
+    """Return the segments of a writer in the order of their numbers."""
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(SUFFIX)]
+    except FileNotFoundError:
+        return []
+    return [folder / name for name in sorted(names)]
+
+
+def is_alive(folder: Path) -> bool:
+    """Return whether the writer of a folder still holds its lock."""
+    lock = FileLock(folder / LOCK)
+    try:
+        if not lock.acquire():
+            return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
+def has_frame_at(path: Path, offset: int) -> bool:
+    """Return whether anything stands at `offset`: the cheap question of an idle keeper."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            return file.read(HEAD_BYTES).strip(b"\0") != b""
+    except FileNotFoundError:
+        return False
+
+
+def read_segment(path: Path, *, live: bool, offset: int = HEADER_BYTES) -> SegmentView | None:
+    """Read a segment from `offset` on; None when it was unlinked meanwhile."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            block = file.read(HEADER_BYTES)
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    header, problem = read_header(block), None
+    if header is None:
+        problem = "its header is damaged" if len(block) >= HEADER_BYTES else "it is truncated"
+    elif header.version > FORMAT_VERSION:
+        problem = f"its format {header.version} is newer than {FORMAT_VERSION}"
+    return SegmentView(
+        path=path,
+        number=int(path.stem) if path.stem.isdigit() else 0,
+        live=live and header is not None and header.end == 0,
+        header=header,
+        data=data,
+        offset=offset,
+        problem=problem,
+    )
+
+
+def read_writer(folder: Path, offsets: dict[Path, int] | None = None) -> WriterView:
+    """Read all segments of a writer, each from its known offset on.
+
+    Liveness is asked first: a writer that dies later is read as live, which only leaves its tail
+    for the next time.
+    """
+    alive = is_alive(folder)
+    known = offsets or {}
+    views = [
+        read_segment(path, live=alive, offset=known.get(path, HEADER_BYTES))
+        for path in segment_paths(folder)
+    ]
+    return WriterView(
+        writer=folder.name, folder=folder, alive=alive, segments=tuple(v for v in views if v)
+    )
+
+
+def read_spool(root: Path) -> list[WriterView]:
+    """Read every writer of a spool: a snapshot that stays whole when segments are unlinked later."""
+    return [read_writer(folder) for folder in writer_folders(root)]
+
+
+def quarantine(root: Path, path: Path) -> Path:
+    """Move a damaged segment aside and return its new place."""
+    aside = root / QUARANTINE
+    aside.mkdir(exist_ok=True, mode=0o700)
+    target = aside / f"{path.parent.name}-{path.name}"
+    path.rename(target)
+    return target
+
+
+def remove_writer(folder: Path) -> bool:
+    """Remove the folder of a dead writer that has no segment left; False when it came back to
+    life or has some.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        if segment_paths(folder) or not lock.acquire():
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+    except OSError:
+        return False
+    finally:
+        lock.release()
+    return True
