@@ -171,7 +171,7 @@ class _KeeperStarter:
             if not self._somebody_drains() and self._our_turn():
                 self._start(self._arguments)
         except OSError:
-            return  # nothing depends on it: readers see undrained frames, and the backlog has its own bound
+            return  # nothing depends on it: readers see undrained frames too
 
     def _somebody_drains(self) -> bool:
         lock = FileLock(self._root / KEEPER_LOCK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,7 @@ _Getter = Callable[[Any], Any]
 
 
 def _same(*names: str) -> dict[str, _Getter]:
-    return {name: (lambda record, name=name: getattr(record, name)) for name in names}
+    return {name: operator.attrgetter(name) for name in names}
 
 
 _ORIGIN = ("server", "session_id", "user_id", "environment", "agent_source", "agent_id")

@@ -96,6 +96,8 @@ class Scan:
             if frame is not None:
                 return frame
         if self.sealed:
-            self.damaged += not self.written_end or at < self.written_end
+            torn = bytes(rest[:HEAD_BYTES]) == bytes(HEAD_BYTES)  # killed before the head stood
+            beyond = 0 < self.written_end <= at
+            self.damaged += not (torn or beyond)
             self.end = len(self.data)
         return None

@@ -26,7 +26,11 @@ QUARANTINE = "quarantine"
 
 @dataclass(slots=True, kw_only=True)
 class SegmentView:
-    """One segment as it was when it was read. `problem` says why it can't be read at all."""
+    """One segment as it was when it was read.
+
+    `problem` says what is wrong with its header; its frames speak for themselves all the same,
+    unless a newer program wrote them (`newer`): then nothing of it is touched.
+    """
 
     path: Path
     number: int
@@ -35,6 +39,7 @@ class SegmentView:
     data: bytes
     offset: int
     problem: str | None = None
+    newer: bool = False
     scan: Scan = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,7 +51,7 @@ class SegmentView:
 
     def frames(self) -> Iterator[Frame]:
         """Yield the valid frames, in order."""
-        if self.problem is None:
+        if not self.newer:
             yield from self.scan
 
     @property
@@ -125,19 +130,21 @@ def read_segment(path: Path, *, live: bool, offset: int = HEADER_BYTES) -> Segme
             data = file.read()
     except FileNotFoundError:
         return None
-    header, problem = read_header(block), None
+    header, problem, newer = read_header(block), None, False
     if header is None:
         problem = "its header is damaged" if len(block) >= HEADER_BYTES else "it is truncated"
     elif header.version > FORMAT_VERSION:
+        newer = True
         problem = f"its format {header.version} is newer than {FORMAT_VERSION}"
     return SegmentView(
         path=path,
         number=int(path.stem) if path.stem.isdigit() else 0,
-        live=live and header is not None and header.end == 0,
+        live=live and (header is None or header.end == 0),
         header=header,
         data=data,
         offset=offset,
         problem=problem,
+        newer=newer,
     )
 
 
@@ -159,7 +166,7 @@ def read_writer(folder: Path, offsets: dict[Path, int] | None = None) -> WriterV
 
 
 def read_spool(root: Path) -> list[WriterView]:
-    """Read every writer of a spool: a snapshot that stays whole when segments are unlinked later."""
+    """Read every writer of a spool: a snapshot that stays whole when segments go."""
     return [read_writer(folder) for folder in writer_folders(root)]
 
 

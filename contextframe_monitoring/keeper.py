@@ -1,0 +1,170 @@
+"""The keeper: the one process per store that drains the spools and looks after the tables.
+
+It lives inside `serve`, as `keep`, and on demand. Everything here blocks: it runs in a thread of
+its own or in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Callable
+
+from contextframe_monitoring.core.clock import Clock
+from contextframe_monitoring.core.errors import MonitoringError
+from contextframe_monitoring.ingest.recorder import KEEPER_LOCK
+from contextframe_monitoring.store.drain import Drain, no_checkpoint
+from contextframe_monitoring.store.ledger import KeeperState, Ledger
+from contextframe_monitoring.store.machine import FileLock, SystemClock
+from contextframe_monitoring.store.schemas import TABLES
+from contextframe_monitoring.store.store import Store
+
+TICK_SECONDS = 1.0
+TAKEOVER_SECONDS = 2.0
+COMMITS_PER_COMPACTION = 60
+_FRAGMENTS_MAX = 2 * COMMITS_PER_COMPACTION
+_NOTE_US = 30_000_000
+"""How often an idle keeper says in the ledger that it lives."""
+
+
+class Keeper:
+    """Keeps one store while it holds the store's lock."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock | None = None,
+        checkpoint: Callable[[str], None] = no_checkpoint,
+    ) -> None:
+        """Nothing is opened or locked yet."""
+        self.store = store
+        self._clock = clock or SystemClock()
+        self._checkpoint = checkpoint
+        self._lock = FileLock(store.spool_root / KEEPER_LOCK)
+        self._drain: Drain | None = None
+        self._ledger: Ledger | None = None
+        self._commits = 0
+        self._since_us = self._noted_us = 0
+        self.last_error: str | None = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the store's keeper."""
+        return self._lock.held
+
+    def take(self) -> bool:
+        """Become the keeper if nobody is, and finish what a predecessor left open.
+
+        Raises `StoreError` when the store can't be written.
+        """
+        if self._lock.held:
+            return True
+        ledger = self.store.create()
+        if not self._lock.acquire():
+            return False
+        try:
+            self._ledger = ledger
+            self._drain = Drain(
+                self.store.spool_root, self.store.tables, ledger, self._clock, self._checkpoint
+            )
+            self._since_us = self._clock.now_us()
+            self._drain.resume()
+            self._note()
+        except BaseException:
+            self.release()
+            raise
+        return True
+
+    def release(self) -> None:
+        """Stop being the keeper."""
+        self._drain = None
+        self._lock.release()
+
+    def drain(self) -> int:
+        """Drain everything that stands in the spool now; return the number of frames."""
+        total = 0
+        while self._drain is not None:
+            frames = self._drain.run()
+            if not frames:
+                break
+            total += frames
+            self._commits += 1
+            if self._commits >= COMMITS_PER_COMPACTION:
+                self.compact()
+        return total
+
+    def compact(self) -> None:
+        """Merge what many small commits left behind."""
+        self._commits = 0
+        for name in TABLES:
+            self.store.tables.compact(name)
+        if self._ledger is not None:
+            self._ledger.forget_batches(self._clock.now_us())
+
+    def _note(self) -> None:
+        if self._ledger is None:
+            return
+        now = self._clock.now_us()
+        self._noted_us = now
+        self._ledger.note_keeper(
+            KeeperState(
+                host=platform.node(),
+                pid=os.getpid(),
+                since_us=self._since_us,
+                drained_us=now,
+                last_error=self.last_error,
+            )
+        )
+
+    def tick(self) -> int:
+        """Do what is due: take the lock if it is free, drain, note; return the frames drained.
+
+        An error of the store is kept for status; the next tick tries again.
+        """
+        frames, error = 0, None
+        try:
+            if self.take():
+                frames = self.drain()
+        except MonitoringError as problem:
+            error = str(problem)
+        except Exception as problem:  # noqa: BLE001 - Lance and SQL raise what they like; keep on
+            error = f"{type(problem).__name__}: {problem}"[:500]
+        changed = error != self.last_error
+        self.last_error = error
+        if self._lock.held and (changed or self._clock.now_us() - self._noted_us > _NOTE_US):
+            self._note_quietly()
+        return frames
+
+    def _note_quietly(self) -> None:
+        try:
+            self._note()
+        except Exception as problem:  # noqa: BLE001 - the state refuses: the next tick says so
+            self.last_error = f"{type(problem).__name__}: {problem}"[:500]
+
+    def run(self, stop: threading.Event, *, idle_seconds: float | None = None) -> None:
+        """Keep until `stop` is set, or until nothing came for `idle_seconds`, or another keeps."""
+        idle = 0.0
+        while not stop.is_set():
+            frames = self.tick()
+            idle = 0.0 if frames else idle + TICK_SECONDS
+            if idle_seconds is not None and (idle > idle_seconds or not self._lock.held):
+                break
+            stop.wait(TICK_SECONDS if self._lock.held else TAKEOVER_SECONDS)
+        if self._lock.held:
+            self.tick()
+        self.release()
+
+
+def drain_once(store: Store) -> int:
+    """Drain a store if nobody keeps it; return the frames drained, 0 when somebody else does it.
+
+    Raises `StoreError` when the store can't be written.
+    """
+    keeper = Keeper(store)
+    if not keeper.take():
+        return 0
+    try:
+        return keeper.drain()
+    finally:
+        keeper.release()

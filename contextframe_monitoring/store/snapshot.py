@@ -1,0 +1,88 @@
+"""A reader's view of a store: complete and fresh, nothing twice.
+
+In this order nothing is missed or seen twice: (1) read the spools, (2) read the ledger's last
+done batch and drained numbers, (3) read the tables with `batch <= done`, (4) add the frames of
+(1) beyond the numbers of (2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from contextframe_monitoring.store.rows import Stored, decode, rows
+from contextframe_monitoring.store.schemas import TIME
+from contextframe_monitoring.store.spool.reader import WriterView, read_spool
+from contextframe_monitoring.store.store import Store
+from contextframe_monitoring.store.tables import time_column
+
+
+class Snapshot:
+    """One moment of a store. (1) and (2) happen when it is made, the rest as it is read."""
+
+    def __init__(self, store: Store) -> None:
+        """Look at spools and ledger. Raises `StoreError` when the store can't be used."""
+        self._tables = store.tables
+        self.writers: list[WriterView] = read_spool(store.spool_root)
+        ledger = store.ledger
+        self.done, self.drained = ledger.position() if ledger is not None else (0, {})
+
+    @cached_property
+    def waiting(self) -> list[Stored]:
+        """The records that no done batch holds yet."""
+        found: list[Stored] = []
+        for writer in self.writers:
+            after = self.drained.get(writer.writer, 0)
+            for segment in writer.segments:
+                for frame in segment.frames():
+                    if frame.seq > after:
+                        try:
+                            found.append(Stored(writer.writer, frame.seq, decode(frame.record)))
+                        except msgspec.MsgspecError:
+                            continue
+        return found
+
+    @cached_property
+    def _fresh(self) -> dict[str, pa.Table]:
+        return rows(self.waiting, None) if self.waiting else {}
+
+    def batches(
+        self, table: str, columns: Sequence[str], start_us: int | None, end_us: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the raw rows with start <= time < end, drained or not, with these columns.
+
+        Label columns are dictionaries; their values differ from batch to batch.
+        """
+        if self.done:
+            yield from self._tables.scan(
+                table, columns, start_us=start_us, end_us=end_us, batch_max=self.done
+            )
+        fresh = self._fresh.get(table)
+        if fresh is not None:
+            yield from (
+                _within(fresh, time_column(table), start_us, end_us)
+                .select(list(columns))
+                .to_batches()
+            )
+
+    def oldest_us(self, table: str) -> int | None:
+        """Return the earliest time of the raw rows of a table, None when there are none."""
+        moments = [self._tables.oldest_us(table)] if self.done else []
+        fresh = self._fresh.get(table)
+        if fresh is not None:
+            moments.append(pc.min(fresh[time_column(table)]).cast(pa.int64()).as_py())
+        return min((m for m in moments if m is not None), default=None)
+
+
+def _within(table: pa.Table, column: str, start_us: int | None, end_us: int | None) -> pa.Table:
+    moments = table[column]
+    if start_us is not None:
+        table = table.filter(pc.greater_equal(moments, pa.scalar(start_us, TIME)))
+        moments = table[column]
+    if end_us is not None:
+        table = table.filter(pc.less(moments, pa.scalar(end_us, TIME)))
+    return table

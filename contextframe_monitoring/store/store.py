@@ -1,0 +1,70 @@
+"""`Store`: the three places of one store (tables, state, spool) found from its URI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.errors import StoreError
+from contextframe_monitoring.store.ledger import Ledger
+from contextframe_monitoring.store.machine import (
+    default_store,
+    is_remote,
+    local_store,
+    spool_folder,
+)
+from contextframe_monitoring.store.state import open_state
+from contextframe_monitoring.store.tables import Tables
+
+
+class Store:
+    """Where one store keeps its bytes.
+
+    Opening is cheap; tables and state are made by the first drain. `ledger` is None while nothing
+    was ever drained.
+    """
+
+    def __init__(self, uri: str, *, spool_path: str | None = None) -> None:
+        """Find the places of a store. Raises `StoreError` when its folder is a file."""
+        self.uri = uri
+        self.tables = Tables(uri)
+        self.spool_root = spool_folder(uri, spool_path)
+        if self.tables.local is not None and self.tables.local.is_file():
+            raise StoreError(uri, "it is a file", "name a folder with --store")
+        self._ledger: Ledger | None = None
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder of the state: the store's own when it is local, else the spool's."""
+        return local_store(self.uri) if not is_remote(self.uri) else self.spool_root
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The ledger, None when there is no state yet. Raises `StoreError` when it can't be used."""
+        if self._ledger is None:
+            engine = open_state(self.state_folder, create=False)
+            self._ledger = Ledger(engine) if engine is not None else None
+        return self._ledger
+
+    def create(self) -> Ledger:
+        """Make what is missing of folders and state. Raises `StoreError` where that can't be
+        done.
+        """
+        folders = [self.spool_root, self.state_folder]
+        for folder in folders:
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise StoreError(
+                    self.uri, f"{folder.name} can't be made ({error.strerror})", "choose another"
+                ) from error
+        engine = open_state(self.state_folder, create=True)
+        if engine is None:
+            raise StoreError(self.uri, "its state can't be made", "run doctor")
+        self._ledger = Ledger(engine)
+        return self._ledger
+
+
+def store_of(config: MonitoringConfig) -> Store:
+    """Return the store that a configuration names, the platform's default where it names none."""
+    return Store(config.store or default_store(), spool_path=config.spool_path)

@@ -1,0 +1,228 @@
+"""The Lance tables of a store: opened, appended to in one durable commit, scanned by time and
+batch.
+
+Lance never syncs on a local disk, so a commit is made durable here: data files, manifest and both
+folders.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import lance
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from contextframe_monitoring.core.errors import StoreError
+from contextframe_monitoring.store.machine import is_remote, local_store, sync_path
+from contextframe_monitoring.store.schemas import SCHEMAS, STORE_FORMAT, format_of
+
+_DATA_VERSION: Literal["2.2"] = "2.2"
+_INDEXED = {"timestamp", "bucket", "batch"}
+ROWS_PER_FRAGMENT = 1_000_000
+VERSIONS_KEPT_MINUTES = 10
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def time_column(name: str) -> str:
+    """Return the column that holds a table's time."""
+    return str(SCHEMAS[name][0].name)
+
+
+class Tables:
+    """The tables below one store URI. Methods raise `StoreError` when the store can't be used."""
+
+    def __init__(self, store: str, storage_options: dict[str, str] | None = None) -> None:
+        """Nothing is opened yet."""
+        self.store = store
+        self.local = None if is_remote(store) else local_store(store)
+        self._options = storage_options
+        self._open: dict[str, Any] = {}
+
+    def uri(self, name: str) -> str:
+        """Return where a table lies: `<store>/<name>.lance`, which `lancedb.connect(store)`
+        opens.
+        """
+        base = str(self.local) if self.local is not None else self.store.rstrip("/")
+        return f"{base}/{name}.lance"
+
+    def dataset(self, name: str) -> Any | None:
+        """Return the newest version of a table, None when it does not exist."""
+        try:
+            dataset = self._open.get(name)
+            if dataset is None:
+                dataset = lance.dataset(self.uri(name), storage_options=self._options)
+                self._check_format(name, dataset)
+            else:
+                dataset.checkout_latest()
+        except (ValueError, OSError, RuntimeError) as error:
+            self._open.pop(name, None)
+            if self._missing(name, error):
+                return None
+            raise StoreError(
+                self.store, f"table {name} can't be read ({_first_line(error)})", "run doctor"
+            ) from error
+        self._open[name] = dataset
+        return dataset
+
+    def _missing(self, name: str, error: Exception) -> bool:
+        if self.local is not None:
+            return not (Path(self.uri(name)) / "_versions").is_dir()
+        return "not found" in str(error).lower()
+
+    def _check_format(self, name: str, dataset: Any) -> None:
+        version = format_of(dataset.schema)
+        if version > STORE_FORMAT:
+            raise StoreError(
+                self.store,
+                f"table {name} has format {version}, this program knows {STORE_FORMAT}",
+                "upgrade contextframe-monitoring",
+            )
+
+    def create(self, name: str) -> Any:
+        """Return a table, made empty when it does not exist."""
+        dataset = self.dataset(name)
+        if dataset is None:
+            dataset = lance.write_dataset(
+                SCHEMAS[name].empty_table(),
+                self.uri(name),
+                mode="create",
+                data_storage_version=_DATA_VERSION,
+                storage_options=self._options,
+            )
+            self._sync(name, dataset)
+            self._open[name] = dataset
+        return dataset
+
+    def append(self, name: str, rows: pa.Table) -> None:
+        """Append rows in one commit; what was written is durable only after `sync`."""
+        self._open[name] = lance.write_dataset(
+            rows,
+            self.create(name),
+            mode="append",
+            data_storage_version=_DATA_VERSION,
+            storage_options=self._options,
+        )
+
+    def sync(self, name: str) -> None:
+        """Make the newest version of a local table durable."""
+        dataset = self.dataset(name)
+        if dataset is not None:
+            self._sync(name, dataset)
+
+    def _sync(self, name: str, dataset: Any) -> None:
+        if self.local is None:
+            return
+        folder = Path(self.uri(name))
+        fragments = dataset.get_fragments()
+        if fragments:
+            for file in fragments[-1].data_files():
+                sync_path(folder / "data" / file.path)
+            sync_path(folder / "data")
+        versions = folder / "_versions"
+        manifest = versions / f"{2**64 - 1 - dataset.version:020d}.manifest"
+        if not manifest.exists():
+            manifest = versions / f"{dataset.version}.manifest"
+        sync_path(manifest)
+        sync_path(versions)
+        sync_path(folder)
+
+    def holds_batch(self, name: str, batch: int) -> bool:
+        """Return whether a table holds rows of a batch."""
+        dataset = self.dataset(name)
+        return dataset is not None and dataset.count_rows(filter=f"batch = {batch}") > 0
+
+    def count(self, name: str) -> int:
+        """Return the number of rows of a table."""
+        dataset = self.dataset(name)
+        return 0 if dataset is None else int(dataset.count_rows())
+
+    def scan(
+        self,
+        name: str,
+        columns: Sequence[str],
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        batch_max: int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows with start <= time < end of batches up to `batch_max`, these columns
+        only.
+        """
+        dataset = self.dataset(name)
+        if dataset is None:
+            return
+        time_name = time_column(name)
+        conditions = []
+        if start_us is not None:
+            conditions.append(f"{time_name} >= {_literal(start_us)}")
+        if end_us is not None:
+            conditions.append(f"{time_name} < {_literal(end_us)}")
+        if batch_max is not None:
+            conditions.append(f"batch <= {batch_max}")
+        scanner = dataset.scanner(
+            columns=list(columns), filter=" AND ".join(conditions) or None, scan_in_order=False
+        )
+        yield from scanner.to_batches()
+
+    def oldest_us(self, name: str) -> int | None:
+        """Return the earliest time of a table's rows in microseconds, None when there are none."""
+        column = time_column(name)
+        found: int | None = None
+        for batch in self.scan(name, [column]):
+            low = pc.min(batch.column(0)).cast(pa.int64()).as_py()
+            if low is not None and (found is None or low < found):
+                found = low
+        return found
+
+    def fragments(self, name: str) -> int:
+        """Return the number of fragments: many small ones slow a reader down."""
+        dataset = self.dataset(name)
+        return 0 if dataset is None else len(dataset.get_fragments())
+
+    def compact(self, name: str) -> None:
+        """Merge small fragments, refresh the indices, check a read, and only then drop old
+        versions.
+        """
+        dataset = self.dataset(name)
+        if dataset is None or dataset.count_rows() == 0:
+            return
+        dataset.optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT)
+        have = {field for index in dataset.list_indices() for field in index["fields"]}
+        for column in sorted(_INDEXED & set(dataset.schema.names) - have):
+            dataset.create_scalar_index(column, "ZONEMAP")
+        dataset.optimize.optimize_indices()
+        dataset.checkout_latest()
+        first = next(iter(dataset.scanner(limit=1).to_batches()), None)
+        if first is None or first.num_rows != 1:
+            raise StoreError(
+                self.store, f"table {name} can't be read after compaction", "run doctor"
+            )
+        self._sync(name, dataset)
+        dataset.cleanup_old_versions(
+            older_than=dt.timedelta(minutes=VERSIONS_KEPT_MINUTES), delete_unverified=False
+        )
+        self._open.pop(name, None)
+
+    def seqs(self, name: str) -> Iterator[tuple[list[str], np.ndarray[Any, Any], Any]]:
+        """Yield (writers, index of each row's writer, seq of each row) of all stored rows."""
+        for batch in self.scan(name, ["writer", "seq"]):
+            column = batch.column(0)
+            yield (
+                column.dictionary.to_pylist(),
+                column.indices.to_numpy(zero_copy_only=False),
+                batch.column(1).to_numpy(zero_copy_only=False),
+            )
+
+
+def _literal(time_us: int) -> str:
+    moment = _EPOCH + dt.timedelta(microseconds=time_us)
+    return f"cast('{moment:%Y-%m-%dT%H:%M:%S.%f}Z' as timestamp)"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
