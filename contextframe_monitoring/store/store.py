@@ -40,16 +40,14 @@ class Store:
 
     @property
     def ledger(self) -> Ledger | None:
-        """The ledger, None when there is no state yet. Raises `StoreError` when it can't be used."""
+        """The ledger, None when there is no state yet. Raises `StoreError` on a bad one."""
         if self._ledger is None:
             engine = open_state(self.state_folder, create=False)
             self._ledger = Ledger(engine) if engine is not None else None
         return self._ledger
 
     def create(self) -> Ledger:
-        """Make what is missing of folders and state. Raises `StoreError` where that can't be
-        done.
-        """
+        """Make missing folders and state. Raises `StoreError` where that is impossible."""
         folders = [self.spool_root, self.state_folder]
         for folder in folders:
             try:

@@ -1,0 +1,87 @@
+"""The shapes of the two reports about the monitor itself: its status, and the proof that nothing
+was lost.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Finding(_Shape):
+    """Something that a person should know, and what to do about it."""
+
+    problem: str
+    remedy: str
+
+
+class VerifyReport(_Shape):
+    """Proof of completeness from `(writer, seq)` and the ledger.
+
+    recorded = stored + waiting + expired + lost + gaps, duplicates counted once.
+    """
+
+    complete: bool = Field(description="nothing lost, nothing missing, nothing twice")
+    recorded: int = Field(description="sequence numbers taken by all writers")
+    stored: int = Field(description="records in the tables")
+    waiting: int = Field(description="records in spools, not drained yet (readers see them)")
+    expired: int = Field(description="records taken out on purpose: retention, purge")
+    duplicates: int = Field(description="records that stand more than once")
+    gaps: int = Field(description="sequence numbers that nothing explains")
+    lost: dict[str, int] = Field(description="records that could not be stored, by reason")
+    findings: list[Finding]
+
+
+class WriterStatus(_Shape):
+    """One process that records, as its spool shows it."""
+
+    writer: str
+    name: str
+    pid: int | None
+    alive: bool
+    recorded: int
+    waiting: int
+    active_operations: int
+    active_operations_max: int
+    connections: int
+    lost: dict[str, int]
+
+
+class KeeperStatus(_Shape):
+    """The process that drains the store."""
+
+    alive: bool
+    host: str | None
+    pid: int | None
+    since: str | None
+    last_seen: str | None
+    last_error: str | None
+
+
+class StatusReport(_Shape):
+    """How the monitor itself is doing."""
+
+    status: str = Field(description="ok | degraded | disabled")
+    enabled: bool
+    store: str
+    writers: list[WriterStatus] = Field(description="processes with a spool, living ones first")
+    writers_more: int = Field(description="writers beyond the ones listed")
+    undrained_frames: int
+    drain_lag_seconds: float | None = Field(description="age of the oldest undrained record")
+    recorded: int
+    stored: int
+    lost: dict[str, int]
+    active_operations: int
+    connections: int
+    keeper: KeeperStatus
+    quarantined: list[str] = Field(description="damaged spool segments that were kept aside")
+    unmatched_operations: dict[str, int] = Field(
+        description="ends without a start, second ends, starts never ended"
+    )
+    last_error: str | None
+    disk_free_bytes: int | None
+    versions: dict[str, str]
+    findings: list[Finding]

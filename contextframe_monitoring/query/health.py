@@ -1,0 +1,188 @@
+"""The status of the monitor itself: who writes, who keeps, what waits, what was lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import platform
+from collections import Counter
+
+from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.status import Finding, KeeperStatus, StatusReport, WriterStatus
+from contextframe_monitoring.store.ledger import KeeperState
+from contextframe_monitoring.store.machine import FileLock, free_bytes
+from contextframe_monitoring.store.schemas import RAW_TABLES, USAGE
+from contextframe_monitoring.store.snapshot import Snapshot
+from contextframe_monitoring.store.spool.reader import WriterView
+from contextframe_monitoring.store.spool.segment import LOSS_REASONS
+from contextframe_monitoring.store.store import Store
+
+WRITERS_LISTED_MAX = 20
+LAG_SECONDS_MAX = 30
+_VERSIONS = ("contextframe-monitoring", "mcp", "pylance", "lancedb", "pyarrow")
+
+
+def status_report(
+    store: Store,
+    config: MonitoringConfig,
+    now_us: int,
+    *,
+    keeper_lock: str,
+    unmatched_event: str,
+    last_error: str | None = None,
+) -> StatusReport:
+    """Return how the monitor is doing. Raises `StoreError` when the store can't be read."""
+    snapshot = Snapshot(store)
+    waiting = Counter(item.writer for item in snapshot.waiting)
+    writers = sorted(
+        (_writer(view, waiting[view.writer]) for view in snapshot.writers),
+        key=lambda w: (not w.alive, w.name, w.writer),
+    )
+    ledger = store.ledger
+    lost: Counter[str] = Counter()
+    if ledger is not None:
+        living = {w.writer for w in writers}
+        for name, counts in ledger.losses().items():
+            if name not in living:
+                lost.update(counts)
+    for writer in writers:
+        lost.update(writer.lost)
+    stored = sum(store.tables.count(name) for name in RAW_TABLES)
+    keeper = _keeper(store, keeper_lock)
+    quarantined = (
+        [f"{file}: {problem}" for file, _, problem in ledger.quarantine()] if ledger else []
+    )
+    lag = _lag_seconds(snapshot, now_us)
+    findings = _findings(config, keeper, lost, quarantined, lag)
+    return StatusReport(
+        status="disabled" if not config.enabled else "degraded" if findings else "ok",
+        enabled=config.enabled,
+        store=store.uri,
+        writers=writers[:WRITERS_LISTED_MAX],
+        writers_more=max(len(writers) - WRITERS_LISTED_MAX, 0),
+        undrained_frames=len(snapshot.waiting),
+        drain_lag_seconds=lag,
+        recorded=stored + len(snapshot.waiting) + lost.total(),
+        stored=stored,
+        lost=dict(lost),
+        active_operations=sum(w.active_operations for w in writers),
+        connections=sum(w.connections for w in writers),
+        keeper=keeper,
+        quarantined=quarantined[:WRITERS_LISTED_MAX],
+        unmatched_operations=_unmatched(snapshot, unmatched_event),
+        last_error=last_error or keeper.last_error,
+        disk_free_bytes=free_bytes(store.spool_root.parent),
+        versions=versions(),
+        findings=findings,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package and of what it stands on."""
+    found = {"python": platform.python_version()}
+    for name in _VERSIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _writer(view: WriterView, waiting: int) -> WriterStatus:
+    header = view.header
+    gauges = header.gauges if header is not None and view.alive else (0, 0, 0)
+    losses = zip(LOSS_REASONS, header.losses if header else (0,) * len(LOSS_REASONS), strict=True)
+    last = [frame.seq for s in view.segments[-1:] for frame in s.frames()]
+    return WriterStatus(
+        writer=view.writer,
+        name=header.label if header is not None else "",
+        pid=header.pid if header is not None else None,
+        alive=view.alive,
+        recorded=max([view.last_seq, *last]),
+        waiting=waiting,
+        active_operations=gauges[0],
+        active_operations_max=gauges[1],
+        connections=gauges[2],
+        lost={reason: count for reason, count in losses if count},
+    )
+
+
+def _keeper(store: Store, keeper_lock: str) -> KeeperStatus:
+    states = store.ledger.keepers() if store.ledger is not None else []
+    newest: KeeperState | None = max(states, key=lambda s: s.drained_us, default=None)
+    return KeeperStatus(
+        alive=_is_held(FileLock(store.spool_root / keeper_lock)),
+        host=newest.host if newest else None,
+        pid=newest.pid if newest else None,
+        since=_iso(newest.since_us) if newest else None,
+        last_seen=_iso(newest.drained_us) if newest else None,
+        last_error=newest.last_error if newest else None,
+    )
+
+
+def _is_held(lock: FileLock) -> bool:
+    if not lock.path.exists():
+        return False
+    try:
+        free = lock.acquire()
+    except OSError:
+        return False
+    lock.release()
+    return not free
+
+
+def _lag_seconds(snapshot: Snapshot, now_us: int) -> float | None:
+    if not snapshot.waiting:
+        return None
+    oldest = min(item.record.time_us for item in snapshot.waiting)
+    return round(max(now_us - oldest, 0) / 1e6, 3)
+
+
+def _unmatched(snapshot: Snapshot, event: str) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    columns = ["operation", "category"]
+    for batch in snapshot.batches(USAGE, columns, None, None):
+        names = batch.column(0).cast("string").to_pylist()
+        if event in names:
+            kinds = batch.column(1).cast("string").to_pylist()
+            counts.update(k for n, k in zip(names, kinds, strict=True) if n == event)
+    return dict(counts)
+
+
+def _findings(
+    config: MonitoringConfig,
+    keeper: KeeperStatus,
+    lost: Counter[str],
+    quarantined: list[str],
+    lag: float | None,
+) -> list[Finding]:
+    found = []
+    if not config.enabled:
+        found.append(
+            Finding(problem="monitoring is switched off", remedy="set enabled = true to record")
+        )
+    for reason, count in sorted(lost.items()):
+        found.append(Finding(problem=f"{count} record(s) were lost: {reason}", remedy="run verify"))
+    if quarantined:
+        found.append(
+            Finding(
+                problem=f"{len(quarantined)} damaged spool segment(s) were kept aside",
+                remedy="run verify; look at the disk",
+            )
+        )
+    if lag is not None and lag > LAG_SECONDS_MAX and not keeper.alive:
+        found.append(
+            Finding(
+                problem=f"the oldest undrained record is {lag:.0f} s old and no keeper runs",
+                remedy="nothing is lost and reports see it; run `contextframe-monitoring keep`",
+            )
+        )
+    if keeper.last_error:
+        found.append(
+            Finding(problem=f"the keeper's last error: {keeper.last_error}", remedy="run doctor")
+        )
+    return found
+
+
+def _iso(time_us: int) -> str:
+    return dt.datetime.fromtimestamp(time_us / 1e6, dt.UTC).isoformat()
