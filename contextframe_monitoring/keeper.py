@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.errors import MonitoringError
-from contextframe_monitoring.ingest.recorder import KEEPER_LOCK
 from contextframe_monitoring.store.drain import Drain, no_checkpoint
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.machine import FileLock, SystemClock
 from contextframe_monitoring.store.schemas import TABLES
+from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.store import Store
 
 TICK_SECONDS = 1.0

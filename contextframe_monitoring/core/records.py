@@ -26,7 +26,8 @@ METRIC_KINDS: tuple[MetricKind, ...] = ("gauge", "counter", "histogram")
 OWN_SERVER = "contextframe-monitoring"
 """The `server` of our own server's records, left out of reports unless asked for."""
 
-NANO_PER_USD = 1_000_000_000
+UNMATCHED_EVENT = "monitoring.unmatched_operation"
+"""Event that stands for an end without a start, a second end, or a start never ended."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):

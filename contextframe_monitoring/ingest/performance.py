@@ -22,6 +22,7 @@ from contextframe_monitoring.core.records import (
     METRIC_KINDS,
     OWN_SERVER,
     STATUSES,
+    UNMATCHED_EVENT,
     EventRecord,
     MetricKind,
     MetricRecord,
@@ -39,8 +40,6 @@ PENDING_MAX = 10_000
 _ENDED_MAX = 10_000
 _SERVER_ERROR = 500
 _OWN = Origin(server=OWN_SERVER)
-UNMATCHED_EVENT = "monitoring.unmatched_operation"
-"""Event that stands for an end without a start, a second end, or a start never ended."""
 
 
 class PerformanceSummary(Protocol):

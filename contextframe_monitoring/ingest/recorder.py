@@ -18,9 +18,8 @@ from contextframe_monitoring.store.machine import (
     spool_folder,
     start_detached,
 )
-from contextframe_monitoring.store.spool.writer import Spool
+from contextframe_monitoring.store.spool.writer import KEEPER_LOCK, Spool
 
-KEEPER_LOCK = "keeper.lock"
 _KEEPER_STARTED = "keeper.started"
 _KEEPER_PAUSE_SECONDS = 60
 _PLAIN_BYTES_MAX = 16 << 10

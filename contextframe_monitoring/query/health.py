@@ -8,6 +8,7 @@ import platform
 from collections import Counter
 
 from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.records import UNMATCHED_EVENT
 from contextframe_monitoring.core.status import Finding, KeeperStatus, StatusReport, WriterStatus
 from contextframe_monitoring.store.ledger import KeeperState
 from contextframe_monitoring.store.machine import FileLock, free_bytes
@@ -15,6 +16,7 @@ from contextframe_monitoring.store.schemas import RAW_TABLES, USAGE
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.spool.reader import WriterView
 from contextframe_monitoring.store.spool.segment import LOSS_REASONS
+from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.store import Store
 
 WRITERS_LISTED_MAX = 20
@@ -26,9 +28,6 @@ def status_report(
     store: Store,
     config: MonitoringConfig,
     now_us: int,
-    *,
-    keeper_lock: str,
-    unmatched_event: str,
     last_error: str | None = None,
 ) -> StatusReport:
     """Return how the monitor is doing. Raises `StoreError` when the store can't be read."""
@@ -48,7 +47,7 @@ def status_report(
     for writer in writers:
         lost.update(writer.lost)
     stored = sum(store.tables.count(name) for name in RAW_TABLES)
-    keeper = _keeper(store, keeper_lock)
+    keeper = _keeper(store)
     quarantined = (
         [f"{file}: {problem}" for file, _, problem in ledger.quarantine()] if ledger else []
     )
@@ -69,7 +68,7 @@ def status_report(
         connections=sum(w.connections for w in writers),
         keeper=keeper,
         quarantined=quarantined[:WRITERS_LISTED_MAX],
-        unmatched_operations=_unmatched(snapshot, unmatched_event),
+        unmatched_operations=_unmatched(snapshot),
         last_error=last_error or keeper.last_error,
         disk_free_bytes=free_bytes(store.spool_root.parent),
         versions=versions(),
@@ -107,11 +106,11 @@ def _writer(view: WriterView, waiting: int) -> WriterStatus:
     )
 
 
-def _keeper(store: Store, keeper_lock: str) -> KeeperStatus:
+def _keeper(store: Store) -> KeeperStatus:
     states = store.ledger.keepers() if store.ledger is not None else []
     newest: KeeperState | None = max(states, key=lambda s: s.drained_us, default=None)
     return KeeperStatus(
-        alive=_is_held(FileLock(store.spool_root / keeper_lock)),
+        alive=_is_held(FileLock(store.spool_root / KEEPER_LOCK)),
         host=newest.host if newest else None,
         pid=newest.pid if newest else None,
         since=_iso(newest.since_us) if newest else None,
@@ -138,14 +137,14 @@ def _lag_seconds(snapshot: Snapshot, now_us: int) -> float | None:
     return round(max(now_us - oldest, 0) / 1e6, 3)
 
 
-def _unmatched(snapshot: Snapshot, event: str) -> dict[str, int]:
+def _unmatched(snapshot: Snapshot) -> dict[str, int]:
     counts: Counter[str] = Counter()
     columns = ["operation", "category"]
     for batch in snapshot.batches(USAGE, columns, None, None):
         names = batch.column(0).cast("string").to_pylist()
-        if event in names:
+        if UNMATCHED_EVENT in names:
             kinds = batch.column(1).cast("string").to_pylist()
-            counts.update(k for n, k in zip(names, kinds, strict=True) if n == event)
+            counts.update(k for n, k in zip(names, kinds, strict=True) if n == UNMATCHED_EVENT)
     return dict(counts)
 
 

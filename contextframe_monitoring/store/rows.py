@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from contextframe_monitoring.core.money import NANO_PER_USD
 from contextframe_monitoring.core.records import (
-    NANO_PER_USD,
     CostRecord,
     EventRecord,
     MetricRecord,

@@ -36,6 +36,8 @@ from contextframe_monitoring.store.spool.segment import (
 SEGMENT_BYTES_MIN = 64 << 10
 WRITERS = "writers"
 LOCK = "lock"
+KEEPER_LOCK = "keeper.lock"
+"""Beside the writers: held by the process that drains them."""
 SUFFIX = ".seg"
 _RETRY_NS = 100_000_000
 """After the disk refused a segment, the next attempt waits this long: a refusal costs 30 us, a

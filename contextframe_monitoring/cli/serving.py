@@ -1,0 +1,63 @@
+"""`serve` and `keep`: the processes that stay."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from contextframe_monitoring.cli.options import ConfigOption, StoreOption, edge, errors, settings
+
+IDLE_SECONDS = 10.0
+
+
+@edge
+def serve(
+    http: Annotated[
+        str | None,
+        typer.Option(
+            "--http", metavar="HOST:PORT", help="Serve streamable HTTP at /mcp instead of stdio."
+        ),
+    ] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Serve the monitoring tools to MCP clients, over stdio or streamable HTTP.
+
+    Examples:
+      contextframe-monitoring serve
+      contextframe-monitoring serve --http 127.0.0.1:8765
+    """
+    from contextframe_monitoring.mcp.serve import serve_http, serve_stdio
+
+    found = settings(store, config)
+    if http is None:
+        serve_stdio(found)
+    else:
+        serve_http(found, http)
+
+
+@edge
+def keep(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Leave when nothing was recorded for a while.")
+    ] = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Drain the spools of a store into its tables, and look after them: the keeper as a service.
+
+    Waits in line when another process keeps the store already.
+    """
+    from contextframe_monitoring.keeper import Keeper
+    from contextframe_monitoring.store.store import store_of
+
+    keeper = Keeper(store_of(settings(store, config)))
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if not keeper.take() and not until_idle:
+        errors.print("another process keeps this store; waiting to take over", highlight=False)
+    keeper.run(stop, idle_seconds=IDLE_SECONDS if until_idle else None)

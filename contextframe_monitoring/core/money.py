@@ -1,0 +1,35 @@
+"""Money: integer nano-dollars where it is stored and added, Decimal where it is shown. Never
+float.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from contextframe_monitoring.core.errors import InvalidError
+
+NANO_PER_USD = 1_000_000_000
+USD_MAX = Decimal(9_000_000_000)
+"""Bound of one amount: what 64 bits of nano-dollars hold."""
+_PLACES = Decimal("1e-9")
+
+
+def nano_usd(amount: object, name: str = "cost") -> int:
+    """Return an amount of USD in nano-dollars, rounded half-even; a float means the decimal that
+    it prints as.
+
+    Raises `InvalidError` for what is no finite number of at most `USD_MAX`.
+    """
+    allowed = f"a finite number of USD, at most {USD_MAX}"
+    if isinstance(amount, bool) or not isinstance(amount, int | float | Decimal):
+        raise InvalidError(name, amount, allowed)
+    exact = Decimal(repr(amount)) if isinstance(amount, float) else Decimal(amount)
+    if not exact.is_finite() or abs(exact) > USD_MAX:
+        raise InvalidError(name, amount, allowed)
+    return int((exact * NANO_PER_USD).to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def decimal_usd(nano: int) -> Decimal:
+    """Return nano-dollars as USD, exact, without needless zeros."""
+    whole = (Decimal(nano) * _PLACES).normalize()
+    return whole.quantize(Decimal(1)) if whole == whole.to_integral_value() else whole

@@ -1,0 +1,353 @@
+"""`CostCalculator`: what an application spent on models, storage, bandwidth, compute and upstream
+calls.
+
+Every call returns the cost as an exact Decimal of USD, None when the price is unknown: unknown is
+never 0. The fact is recorded either way, with its tokens, so that it can be priced later.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+from contextframe_monitoring.core import arguments
+from contextframe_monitoring.core.clock import Clock
+from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.money import decimal_usd, nano_usd
+from contextframe_monitoring.core.pricing_config import PricingConfig
+from contextframe_monitoring.core.privacy import attribute_pairs, bounded_name, metadata_json
+from contextframe_monitoring.core.records import CostRecord, Origin, Provenance
+from contextframe_monitoring.ingest.origins import Origins
+from contextframe_monitoring.ingest.recorder import Recorder
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.core.prices import Cost
+    from contextframe_monitoring.store.catalogue import Catalogue
+
+SOURCE = "api"
+STORAGE_OPERATIONS = ("read", "write", "delete")
+
+
+class CostReports(Protocol):
+    """What answers `get_cost_report`: the read path, given by the composition root."""
+
+    async def cost_report(
+        self, start_time: dt.datetime, end_time: dt.datetime, group_by: str
+    ) -> Any:
+        """Return the costs between two times."""
+        ...
+
+
+class CostCalculator:
+    """Prices and records what was used. Raises `InvalidError` for an argument that is not
+    allowed.
+    """
+
+    def __init__(
+        self,
+        pricing_config: PricingConfig | None = None,
+        *,
+        recorder: Recorder | None = None,
+        origins: Origins | None = None,
+        config: MonitoringConfig | None = None,
+        clock: Clock | None = None,
+        reports: CostReports | None = None,
+    ) -> None:
+        """`pricing_config` alone makes a calculator that prices and records nothing;
+        `Monitor.open` gives the rest.
+        """
+        settings = config or MonitoringConfig()
+        self.pricing_config = pricing_config or _pricing_of(settings)
+        self.llm_pricing = self.pricing_config.llm_pricing
+        self.storage_pricing = self.pricing_config.storage_pricing
+        self._recorder = recorder or Recorder(None)
+        self._origins = origins or Origins(settings)
+        self._chars_max = settings.text_chars_max
+        self._clock = clock or _system_clock()
+        self._reports = reports
+        self._opened: Catalogue | None = None
+
+    async def track_llm_usage(
+        self,
+        provider: str,
+        model: str,
+        input_tokens: int,
+        output_tokens: int,
+        operation_id: str | None = None,
+        agent_id: str | None = None,
+        *,
+        cache_read_tokens: int = 0,
+        cache_write_5m_tokens: int = 0,
+        cache_write_1h_tokens: int = 0,
+        reasoning_tokens: int = 0,
+        web_searches: int = 0,
+        batch: bool = False,
+        service_tier: str | None = None,
+        reported_cost_usd: Decimal | float | None = None,
+        **dimensions: Any,
+    ) -> Decimal | None:
+        """Record one call of a model.
+
+        `input_tokens` are the uncached ones, cache reads and writes come beside them;
+        `reasoning_tokens` lie inside `output_tokens`. Further keywords: `purpose`, `feature`,
+        `user_tier`, `user_id`, `session_id`, `attributes`, `metadata`, `fact_id`, `at` (a datetime,
+        now by default).
+        """
+        from contextframe_monitoring.core.token_usage import Usage
+
+        usage = Usage(
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cache_read_tokens=cache_read_tokens,
+            cache_write_5m_tokens=cache_write_5m_tokens,
+            cache_write_1h_tokens=cache_write_1h_tokens,
+            reasoning_tokens=reasoning_tokens,
+            web_searches=web_searches,
+            batch=batch,
+            service_tier=service_tier,
+        )
+        facts = self._facts(dimensions, agent_id, operation_id)
+        who, what = arguments.text("provider", provider), arguments.text("model", model)
+        cost = (await self._catalogue()).cost(who, what, usage, facts["time_us"])
+        return self._record(
+            cost,
+            facts,
+            cost_type="llm",
+            provider=who,
+            model=what,
+            operation="completion",
+            units=usage.context_tokens + output_tokens,
+            reported_nano_usd=None if reported_cost_usd is None else nano_usd(reported_cost_usd),
+            tokens={
+                "input_tokens": input_tokens,
+                "cache_read_tokens": cache_read_tokens,
+                "cache_write_5m_tokens": cache_write_5m_tokens,
+                "cache_write_1h_tokens": cache_write_1h_tokens,
+                "output_tokens": output_tokens,
+                "reasoning_tokens": reasoning_tokens,
+            },
+        )
+
+    async def track_storage_usage(
+        self,
+        operation: str,
+        size_bytes: int,
+        agent_id: str | None = None,
+        *,
+        service: str = "default",
+        operation_id: str | None = None,
+        **dimensions: Any,
+    ) -> Decimal | None:
+        """Record bytes read from, written to or deleted from a storage (`operation`: read, write,
+        delete).
+        """
+        return await self._service(
+            "storage",
+            arguments.choice("operation", operation, STORAGE_OPERATIONS),
+            arguments.count("size_bytes", size_bytes),
+            service,
+            self._facts(dimensions, agent_id, operation_id),
+        )
+
+    async def track_bandwidth_usage(
+        self,
+        direction: str,
+        size_bytes: int,
+        agent_id: str | None = None,
+        *,
+        service: str = "default",
+        operation_id: str | None = None,
+        **dimensions: Any,
+    ) -> Decimal | None:
+        """Record bytes that left (`direction` egress) or came in (ingress)."""
+        return await self._service(
+            "bandwidth",
+            arguments.choice("direction", direction, ("egress", "ingress")),
+            arguments.count("size_bytes", size_bytes),
+            service,
+            self._facts(dimensions, agent_id, operation_id),
+        )
+
+    async def track_compute_usage(
+        self,
+        seconds: float,
+        agent_id: str | None = None,
+        *,
+        service: str = "default",
+        operation_id: str | None = None,
+        **dimensions: Any,
+    ) -> Decimal | None:
+        """Record seconds of compute."""
+        return await self._service(
+            "compute",
+            "second",
+            arguments.number("seconds", seconds, 0),
+            service,
+            self._facts(dimensions, agent_id, operation_id),
+        )
+
+    async def track_api_cost(
+        self,
+        service: str,
+        calls: int = 1,
+        agent_id: str | None = None,
+        *,
+        operation_id: str | None = None,
+        **dimensions: Any,
+    ) -> Decimal | None:
+        """Record calls of an upstream API, priced by call."""
+        return await self._service(
+            "api",
+            "call",
+            arguments.count("calls", calls),
+            arguments.text("service", service),
+            self._facts(dimensions, agent_id, operation_id),
+        )
+
+    def track_known_cost(
+        self,
+        service: str,
+        operation: str,
+        cost: Decimal | float,
+        *,
+        tokens_input: int | None = None,
+        tokens_output: int | None = None,
+        agent_id: str | None = None,
+        operation_id: str | None = None,
+        **dimensions: Any,
+    ) -> Decimal:
+        """Record a cost that the caller knows, in USD; it is `reported`, not computed."""
+        facts = self._facts(dimensions, agent_id, operation_id)
+        amount = nano_usd(cost)
+        tokens = {
+            "input_tokens": arguments.optional_count("tokens_input", tokens_input),
+            "output_tokens": arguments.optional_count("tokens_output", tokens_output),
+        }
+        known = [count for count in tokens.values() if count is not None]
+        self._recorder.record(
+            CostRecord(
+                cost_type="llm" if known else "service",
+                provider=bounded_name(arguments.text("service", service)),
+                operation=bounded_name(arguments.text("operation", operation)),
+                amount_nano_usd=amount,
+                reported_nano_usd=amount,
+                provenance="reported",
+                source=SOURCE,
+                units=sum(known) if known else None,
+                **tokens,
+                **facts,
+            )
+        )
+        return decimal_usd(amount)
+
+    async def get_cost_report(
+        self, start_time: dt.datetime, end_time: dt.datetime, group_by: str = "agent"
+    ) -> Any:
+        """Return the costs between two times by agent, operation, model or another key
+        (`core.reports.CostReport`).
+        """
+        if self._reports is None:
+            raise RuntimeError("this calculator was not made by Monitor.open: it can't report")
+        return await self._reports.cost_report(start_time, end_time, group_by)
+
+    async def _catalogue(self) -> Catalogue:
+        """Open the prices in a thread, once: the first look into the catalogue takes a while."""
+        if self._opened is None:
+            import anyio.to_thread
+
+            self._opened = await anyio.to_thread.run_sync(self._open)
+        return self._opened
+
+    def _open(self) -> Catalogue:
+        from contextframe_monitoring.store.catalogue import Catalogue
+
+        return Catalogue(self.pricing_config)
+
+    async def _service(
+        self, kind: Any, operation: str, quantity: float, service: str, facts: dict[str, Any]
+    ) -> Decimal | None:
+        cost = (await self._catalogue()).service_cost(
+            kind, operation, quantity, facts["time_us"], name=service
+        )
+        return self._record(
+            cost,
+            facts,
+            cost_type=kind,
+            provider=bounded_name(service),
+            operation=operation,
+            units=round(quantity),
+        )
+
+    def _record(
+        self,
+        cost: Cost,
+        facts: dict[str, Any],
+        *,
+        tokens: Mapping[str, int] | None = None,
+        **columns: Any,
+    ) -> Decimal | None:
+        provenance: Provenance | None = None if cost.amount_nano_usd is None else "computed"
+        for name in ("provider", "model"):
+            if columns.get(name) is not None:
+                columns[name] = bounded_name(columns[name])
+        self._recorder.record(
+            CostRecord(
+                amount_nano_usd=cost.amount_nano_usd,
+                provenance=provenance,
+                price_id=cost.price_id,
+                source=SOURCE,
+                **(tokens or {}),
+                **columns,
+                **facts,
+            )
+        )
+        return None if cost.amount_nano_usd is None else decimal_usd(cost.amount_nano_usd)
+
+    def _facts(
+        self, given: dict[str, Any], agent_id: str | None, operation_id: str | None
+    ) -> dict[str, Any]:
+        """Check the dimensions that all calls share and return them as columns of a record."""
+        unknown = set(given) - _DIMENSIONS
+        if unknown:
+            raise TypeError(f"unknown argument {min(unknown)!r}; known: {sorted(_DIMENSIONS)}")
+        attributes = dict(arguments.mapping("attributes", given.get("attributes")) or {})
+        for name in _LABELS:
+            value = arguments.optional_text(name, given.get(name))
+            if value is not None:
+                attributes[name] = value
+        at = given.get("at")
+        metadata = arguments.mapping("metadata", given.get("metadata"))
+        fact_id = arguments.optional_text("fact_id", given.get("fact_id"))
+        operation = arguments.optional_text("operation_id", operation_id)
+        return {
+            "time_us": self._clock.now_us() if at is None else arguments.moment_us("at", at),
+            "attributes": attribute_pairs(attributes, self._chars_max),
+            "metadata": metadata_json(metadata, self._chars_max),
+            "fact_id": None if fact_id is None else bounded_name(fact_id),
+            "operation_id": None if operation is None else bounded_name(operation),
+            "origin": self._origin(given, agent_id),
+        }
+
+    def _origin(self, given: dict[str, Any], agent_id: str | None) -> Origin:
+        return self._origins.of(
+            arguments.optional_text("agent_id", agent_id),
+            arguments.optional_text("user_id", given.get("user_id")),
+            arguments.optional_text("session_id", given.get("session_id")),
+        )
+
+
+_LABELS = ("purpose", "feature", "user_tier")
+_DIMENSIONS = {*_LABELS, "user_id", "session_id", "attributes", "metadata", "fact_id", "at"}
+
+
+def _pricing_of(config: MonitoringConfig) -> PricingConfig:
+    path = config.pricing_config_path
+    return PricingConfig() if path is None else PricingConfig.from_path(path)
+
+
+def _system_clock() -> Clock:
+    from contextframe_monitoring.store.machine import SystemClock
+
+    return SystemClock()

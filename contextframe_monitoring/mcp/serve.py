@@ -1,0 +1,89 @@
+"""The monitoring server as a process: stdio or streamable HTTP, with the keeper in a thread beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import logging
+import threading
+from collections.abc import Iterator
+
+from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.errors import InvalidError, UnavailableError
+from contextframe_monitoring.core.records import OWN_SERVER
+from contextframe_monitoring.mcp.server import build_server
+from contextframe_monitoring.monitor import Monitor
+
+KEEPER_DELAY_SECONDS = 2.0
+"""The keeper's imports take a second of the interpreter: they wait until the first answers are out."""
+
+
+def serve_stdio(config: MonitoringConfig) -> None:
+    """Serve over stdin and stdout until the client leaves."""
+    _quiet()
+    with _monitored(config) as monitor:
+        build_server(monitor).run("stdio")
+
+
+def serve_http(config: MonitoringConfig, address: str) -> None:
+    """Serve streamable HTTP at `http://ADDRESS/mcp` until interrupted.
+
+    Raises `InvalidError` for an address that is none, or that is not loopback: other addresses need keys.
+    """
+    host, port = loopback_address(address)
+    _quiet()
+    with _monitored(config) as monitor:
+        server = build_server(monitor)
+        try:
+            server.run("streamable-http", host=host, port=port)
+        except SystemExit as stopped:  # uvicorn's way to say that it could not bind
+            if stopped.code:
+                message = f"{address} can't be used: is another server listening there?"
+                raise UnavailableError(message) from None
+
+
+def loopback_address(address: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT`. Raises `InvalidError`."""
+    host, separator, text = address.rpartition(":")
+    host = host.strip("[]")
+    if not separator or not host or not text.isdigit() or not 0 < int(text) < 65_536:
+        raise InvalidError("--http", address, "expected HOST:PORT, for example 127.0.0.1:8765")
+    if host == "localhost":
+        return host, int(text)
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        allowed = "expected a loopback address (127.0.0.1, ::1, localhost): others need keys"
+        raise InvalidError("--http", address, allowed)
+    return host, int(text)
+
+
+@contextlib.contextmanager
+def _monitored(config: MonitoringConfig) -> Iterator[Monitor]:
+    """Open the monitor of our own server, and keep the store meanwhile."""
+    stop = threading.Event()
+    with Monitor.open(config, name=OWN_SERVER) as monitor:
+        keeper = threading.Thread(
+            target=_keep, args=(monitor, stop), name="keeper", daemon=True
+        )
+        keeper.start()
+        try:
+            yield monitor
+        finally:
+            stop.set()
+            keeper.join(timeout=10)
+
+
+def _keep(monitor: Monitor, stop: threading.Event) -> None:
+    if stop.wait(KEEPER_DELAY_SECONDS) or not monitor.config.enabled:
+        return
+    from contextframe_monitoring.keeper import Keeper
+
+    Keeper(monitor.store).run(stop)
+
+
+def _quiet() -> None:
+    """Keep the SDK's chatter off stderr: warnings and worse pass."""
+    logging.getLogger("mcp").setLevel(logging.WARNING)

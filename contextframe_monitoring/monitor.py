@@ -1,0 +1,184 @@
+"""`Monitor`: the composition root. It builds what is asked for, and is the public Python face.
+
+Opening one is light: the write path needs the standard library and msgspec. What reads (Arrow,
+Lance, SQL) is imported when the first report is asked for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from contextframe_monitoring.core.clock import Clock
+from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.pricing_config import PricingConfig
+from contextframe_monitoring.ingest.collector import MetricsCollector
+from contextframe_monitoring.ingest.cost import CostCalculator
+from contextframe_monitoring.ingest.origins import Origins
+from contextframe_monitoring.ingest.performance import PerformanceMonitor
+from contextframe_monitoring.ingest.recorder import open_recorder
+from contextframe_monitoring.ingest.usage import UsageTracker
+from contextframe_monitoring.store.machine import SystemClock
+from contextframe_monitoring.store.settings import load_config
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.core.status import StatusReport, VerifyReport
+    from contextframe_monitoring.export.exporter import MetricsExporter
+    from contextframe_monitoring.reports import Reports
+    from contextframe_monitoring.store.store import Store
+
+_T = TypeVar("_T")
+
+
+class Monitor:
+    """Everything that one program needs to record and to ask. Close it, or use it as a context
+    manager.
+    """
+
+    def __init__(
+        self,
+        config: MonitoringConfig,
+        *,
+        name: str | None = None,
+        clock: Clock | None = None,
+        pricing: PricingConfig | None = None,
+    ) -> None:
+        """Use `Monitor.open`, which also reads a file and the environment."""
+        self.config = config
+        self.name = config.server or name
+        self.clock: Clock = clock or SystemClock()
+        self.recorder = open_recorder(config, label=self.name or "")
+        origins = Origins(config, self.name)
+        self.usage = UsageTracker(self.recorder, origins, config, self.clock, self)
+        self.performance = PerformanceMonitor(self.recorder, origins, config, self.clock, self)
+        self.cost = CostCalculator(
+            pricing,
+            recorder=self.recorder,
+            origins=origins,
+            config=config,
+            clock=self.clock,
+            reports=self,
+        )
+        self.collector = MetricsCollector(
+            self.recorder, self.usage, self.performance, self.cost, self.flush
+        )
+
+    @classmethod
+    def open(
+        cls,
+        config: MonitoringConfig | str | os.PathLike[str] | None = None,
+        *,
+        name: str | None = None,
+        clock: Clock | None = None,
+        pricing: PricingConfig | None = None,
+        **overrides: Any,
+    ) -> Monitor:
+        """Open a monitor.
+
+        `config` is a configuration, the path of a TOML file, or None for the environment and the
+        defaults; `overrides` are keys of the configuration (`store="..."`); `name` is what the
+        program is called in reports. Raises `InvalidError` or `UnknownKeyError` for a bad
+        configuration, never for a disk that refuses: that is a counted loss, and status says so.
+        """
+        if not isinstance(config, MonitoringConfig):
+            path = None if config is None else os.fspath(config)
+            config = load_config(path, os.environ, **overrides)
+        elif overrides:
+            import msgspec
+
+            config = msgspec.structs.replace(config, **overrides)
+        return cls(config, name=name, clock=clock, pricing=pricing)
+
+    @cached_property
+    def store(self) -> Store:
+        """The store that reports read. Raises `StoreError` when its path is a file."""
+        from contextframe_monitoring.store.store import store_of
+
+        return store_of(self.config)
+
+    @cached_property
+    def reports(self) -> Reports:
+        """The reports, blocking; the methods of this class run them in a thread."""
+        from contextframe_monitoring.reports import Reports
+
+        return Reports(self.store, self.config, self.clock)
+
+    @cached_property
+    def exporter(self) -> MetricsExporter:
+        """What writes metrics into files and other systems."""
+        from contextframe_monitoring.export.exporter import MetricsExporter
+
+        return MetricsExporter(self.store, self.config)
+
+    async def flush(self) -> int:
+        """Drain the spools into the tables, unless a keeper does it already; return the records
+        drained.
+        """
+        return await self.in_thread(lambda: self.reports.drain())
+
+    async def status(self) -> StatusReport:
+        """Return how the monitor itself is doing."""
+        return await self.in_thread(lambda: self.reports.status(self.recorder.last_error))
+
+    async def verify(self) -> VerifyReport:
+        """Return the proof of completeness."""
+        return await self.in_thread(lambda: self.reports.verify())
+
+    async def usage_stats(
+        self, start_time: dt.datetime, end_time: dt.datetime, group_by: str
+    ) -> Any:
+        """Answer `UsageTracker.get_usage_stats`."""
+        return await self.in_thread(
+            lambda: self.reports.usage_stats(start_time, end_time, group_by)
+        )
+
+    async def performance_summary(self, period: str) -> Any:
+        """Answer `PerformanceMonitor.get_performance_summary`."""
+        return await self.in_thread(lambda: self.reports.performance_summary(period))
+
+    async def cost_report(
+        self, start_time: dt.datetime, end_time: dt.datetime, group_by: str
+    ) -> Any:
+        """Answer `CostCalculator.get_cost_report`."""
+        return await self.in_thread(
+            lambda: self.reports.cost_between(start_time, end_time, group_by)
+        )
+
+    async def in_thread(self, work: Callable[[], _T]) -> _T:
+        """Run blocking work beside the event loop."""
+        import anyio.to_thread
+
+        return await anyio.to_thread.run_sync(work)
+
+    def close(self) -> None:
+        """Count what never ended, seal the spool. Harmless when done twice."""
+        self.performance.close()
+        self.recorder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del kind, error, trace
+        self.close()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del kind, error, trace
+        self.close()

@@ -1,0 +1,39 @@
+"""Money is exact."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextframe_monitoring.core.errors import InvalidError
+from contextframe_monitoring.core.money import decimal_usd, nano_usd
+
+
+@given(st.integers(-(9 * 10**18), 9 * 10**18))
+def test_nano_dollars_come_back_exactly(nano: int) -> None:
+    assert nano_usd(decimal_usd(nano)) == nano
+
+
+def test_a_float_means_the_decimal_that_it_prints_as() -> None:
+    assert nano_usd(0.1) + nano_usd(0.2) == nano_usd(0.3) == 300_000_000
+
+
+def test_half_a_nano_dollar_goes_to_the_even_one() -> None:
+    assert [nano_usd(Decimal(f"{n}.5e-9")) for n in range(4)] == [0, 2, 2, 4]
+
+
+def test_an_amount_prints_without_needless_zeros() -> None:
+    assert [str(decimal_usd(n)) for n in (60_000_000, 5_000_000_000, 0, 1, -1_500_000_000)] == [
+        "0.06",
+        "5",
+        "0",
+        "1E-9",
+        "-1.5",
+    ]
+
+
+@pytest.mark.parametrize("amount", [True, "1", float("inf"), Decimal("NaN"), 10**10, None])
+def test_what_is_no_amount_is_refused(amount: object) -> None:
+    with pytest.raises(InvalidError, match="a finite number of USD, at most 9000000000"):
+        nano_usd(amount)
