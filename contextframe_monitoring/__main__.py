@@ -1,0 +1,20 @@
+"""The command `contextframe-monitoring`. `wrap` starts without anything heavy."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command with the arguments of this process."""
+    if sys.argv[1:2] == ["wrap"]:
+        from contextframe_monitoring.mcp.wrap import main as wrap
+
+        sys.exit(wrap(sys.argv[2:]))
+    from contextframe_monitoring.cli import app
+
+    app()
+
+
+if __name__ == "__main__":
+    main()

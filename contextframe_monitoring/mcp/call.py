@@ -1,0 +1,29 @@
+"""A request seen going by: who calls what, from when on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from contextframe_monitoring.core.records import AgentSource
+
+
+class Agent(NamedTuple):
+    """Who calls, and who says so."""
+
+    name: str | None = None
+    source: AgentSource | None = None
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A request or notification, as far as it is known before any answer."""
+
+    method: str
+    target: str | None
+    time_us: int
+    started_ns: int
+    size: int | None
+    agent: Agent
+    operation_id: str
+    correlation_id: str | None

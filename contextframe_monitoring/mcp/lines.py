@@ -1,0 +1,64 @@
+"""Finding the lines in a stream of chunks, with a bound on what is held of a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LINE_BYTES_MAX = 1 << 20
+"""A longer line is not held whole: enough for nearly every message, small beside 32 MB."""
+HEAD_BYTES_MAX = 16 << 10
+TAIL_BYTES_MAX = 4 << 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongLine:
+    """What is kept of a line above the bound: its beginning, its end and its size in bytes."""
+
+    head: bytes
+    tail: bytes
+    size: int
+
+
+class LineSplitter:
+    """Yields complete lines, without their newline; what follows the last newline waits."""
+
+    def __init__(self, line_bytes_max: int = LINE_BYTES_MAX) -> None:
+        """Hold at most `line_bytes_max` bytes of an unfinished line."""
+        self._line_bytes_max = line_bytes_max
+        self._held = bytearray()
+        self._long = False
+        self._size = 0
+
+    @property
+    def unfinished(self) -> int:
+        """Bytes seen since the last newline."""
+        return self._size
+
+    def feed(self, chunk: bytes) -> Iterator[bytes | LongLine]:
+        """Take the next chunk and yield the lines that it ends."""
+        if not self._size and chunk.find(b"\n") == len(chunk) - 1:
+            yield chunk[:-1]  # the usual case: a chunk is a line
+            return
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            yield self._line(end) if self._size else end
+        if rest:
+            self._hold(rest)
+
+    def _line(self, end: bytes) -> bytes | LongLine:
+        self._hold(end)
+        held, size, long = self._held, self._size, self._long
+        self._held, self._size, self._long = bytearray(), 0, False
+        if not long:
+            return bytes(held)
+        head, tail = held[:HEAD_BYTES_MAX], held[HEAD_BYTES_MAX:]
+        return LongLine(head=bytes(head), tail=bytes(tail), size=size)
+
+    def _hold(self, part: bytes) -> None:
+        self._size += len(part)
+        self._held += part
+        if len(self._held) > self._line_bytes_max:
+            self._long = True
+        if self._long:
+            del self._held[HEAD_BYTES_MAX:-TAIL_BYTES_MAX]

@@ -1,0 +1,206 @@
+"""A byte relay between our standard streams and those of a child process.
+
+Two blocking threads, one per direction. Every chunk goes on as soon as it is read, unchanged; a
+line is shown to the observer before its newline goes on, so that no answer can overtake its own
+request. Nothing that the observer does can stop the bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from contextframe_monitoring.mcp.lines import LineSplitter, LongLine
+from contextframe_monitoring.mcp.observer import Direction
+
+_CHUNK_BYTES = 64 << 10
+"""The size of a pipe on Linux: more never comes at once."""
+_QUIET_SECONDS = 1.0
+"""After the child's end: how long its pipe may be silent, held open by a process it left behind."""
+_STUCK_SECONDS_MAX = 5.0
+"""After a signal and the child's end: how long we wait for a reader that takes nothing more."""
+
+
+class Watch(Protocol):
+    """What the relay shows lines to."""
+
+    def see(self, direction: Direction, line: bytes | LongLine, at_ns: int) -> None:
+        """Look at one line, without its newline."""
+        ...
+
+    def server_exited(self, code: int, at_ns: int) -> None:
+        """Hear that the child is gone and all its bytes are seen."""
+        ...
+
+
+class Pump:
+    """Moves bytes from one descriptor to another until either end is gone."""
+
+    def __init__(
+        self, source: int, target: int, show: Callable[[bytes | LongLine, int], None] | None
+    ) -> None:
+        """`show` gets each line and the monotonic time, in nanoseconds, at which it was read."""
+        self._source, self._target, self._show = source, target, show
+        self._lines = LineSplitter()
+        self.moved_bytes = 0
+        self.writing = False
+        """Whether bytes were read that are not written yet."""
+        self.observer_errors = 0
+
+    def run(self) -> None:
+        """Pump. At the end both descriptors lead nowhere, so that either side hears of it."""
+        try:
+            self._move()
+        except OSError:
+            pass  # one end broke: the other one learns it below, as it would without us
+        finally:
+            self.writing = False
+            _let_go(self._target)
+            _let_go(self._source)
+
+    def _move(self) -> None:
+        source, target = self._source, self._target
+        while True:
+            try:
+                chunk = os.read(source, _CHUNK_BYTES)
+            except BlockingIOError:  # another process made the shared description non-blocking
+                select.select([source], [], [])
+                continue
+            if not chunk:
+                return
+            self.writing = True
+            if self._show is not None:
+                self._look(self._show, chunk, time.perf_counter_ns())
+            _write_all(target, chunk)
+            self.moved_bytes += len(chunk)
+            self.writing = False
+
+    def _look(self, show: Callable[[bytes | LongLine, int], None], chunk: bytes, at: int) -> None:
+        for line in self._lines.feed(chunk):
+            try:
+                show(line, at)
+            except Exception:  # noqa: BLE001 - the bytes go on, whatever the observer makes of them
+                self.observer_errors += 1
+
+
+def _write_all(target: int, chunk: bytes) -> None:
+    try:
+        written = os.write(target, chunk)
+    except BlockingIOError:
+        written = 0
+    if written == len(chunk):
+        return
+    view = memoryview(chunk)[written:]
+    while view:
+        try:
+            view = view[os.write(target, view) :]
+        except BlockingIOError:
+            select.select([], [target], [])
+
+
+def _let_go(descriptor: int) -> None:
+    """Let a descriptor lead nowhere. Its number stays taken, so no later file can get it."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, descriptor, inheritable=False)
+    os.close(nowhere)
+
+
+class Signals:
+    """Hands the signals that ask us to end on to the child; those before its start are kept."""
+
+    def __init__(self) -> None:
+        """Nothing is caught yet."""
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self.received = False
+
+    def catch(self) -> None:
+        """Take the signals over, save those that we were started to ignore (`nohup`)."""
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._received)
+
+    def child_is(self, child: subprocess.Popen[bytes]) -> None:
+        """Send everything to this child from now on."""
+        self._child = child
+        for number in self._early:
+            self._forward(child, number)
+
+    def _received(self, number: int, _frame: Any) -> None:
+        self.received = True
+        if self._child is None:
+            self._early.append(number)
+        else:
+            self._forward(self._child, number)
+
+    @staticmethod
+    def _forward(child: subprocess.Popen[bytes], number: int) -> None:
+        if number == signal.SIGINT and (os.name == "nt" or os.isatty(0)):
+            return  # the terminal has sent it to the child itself
+        child.send_signal(number)
+
+
+def start(command: list[str]) -> subprocess.Popen[bytes]:
+    """Start the child with pipes for its input and output; its error stream is ours.
+
+    Raises OSError when it can't be started.
+    """
+    if os.name == "nt":
+        import shutil
+
+        command = [shutil.which(command[0]) or command[0], *command[1:]]  # finds npx.cmd
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+
+
+def relay(child: subprocess.Popen[bytes], watch: Watch | None, signals: Signals) -> int:
+    """Relay until the child ends and its last byte is out; return its exit code (128 + n for a
+    signal n).
+    """
+    assert child.stdin is not None and child.stdout is not None  # noqa: PT018 - `start` made both
+    up = Pump(0, child.stdin.fileno(), _shower(watch, "in"))
+    down = Pump(child.stdout.fileno(), 1, _shower(watch, "out"))
+    threads = [threading.Thread(target=pump.run, daemon=True) for pump in (up, down)]
+    for thread in threads:
+        thread.start()
+    status = child.wait()
+    code = status if status >= 0 else 128 - status
+    _drain(threads[1], down, signals)
+    if watch is not None:
+        watch.server_exited(code, time.perf_counter_ns())
+    return code
+
+
+def _shower(
+    watch: Watch | None, direction: Direction
+) -> Callable[[bytes | LongLine, int], None] | None:
+    return None if watch is None else functools.partial(watch.see, direction)
+
+
+def _drain(thread: threading.Thread, pump: Pump, signals: Signals) -> None:
+    """Wait until everything that the child wrote is out.
+
+    A process that the child left behind may keep the pipe open: silence is the end then.
+    """
+    deadline: float | None = None
+    while True:
+        moved = pump.moved_bytes
+        thread.join(_QUIET_SECONDS)
+        if not thread.is_alive():
+            return
+        if pump.moved_bytes != moved:
+            deadline = None
+            continue
+        if not pump.writing:
+            return
+        if signals.received:
+            deadline = deadline or time.monotonic() + _STUCK_SECONDS_MAX
+            if time.monotonic() > deadline:
+                return

@@ -1,0 +1,43 @@
+"""What the tests of the relay share: wrapping a command, and reading back what was recorded."""
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+import contextframe_monitoring
+from contextframe_monitoring.core.records import OperationRecord, Record
+from contextframe_monitoring.store.spool.reader import WriterView, read_spool
+
+REPOSITORY = Path(contextframe_monitoring.__file__).parents[1]
+SERVERS = REPOSITORY / "tests" / "servers"
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(REPOSITORY),
+    "CONTEXTFRAME_MONITORING_START_KEEPER": "false",
+}
+
+_decode = msgspec.msgpack.Decoder(Record).decode
+
+
+def wrapped(store: Path, command: list[str], *options: str) -> list[str]:
+    """Return the command line of `command` under `wrap`."""
+    wrap = [sys.executable, "-m", "contextframe_monitoring", "wrap", "--store", str(store)]
+    return [*wrap, *options, "--", *command]
+
+
+def writers(store: Path) -> list[WriterView]:
+    """Return the writers of a store."""
+    return read_spool(store / "spool")
+
+
+def recorded(store: Path) -> list[OperationRecord]:
+    """Return all records of a store, in the order of their numbers."""
+    records = []
+    for writer in writers(store):
+        for segment in writer.segments:
+            assert segment.problem is None
+            records += [_decode(frame.record) for frame in segment.frames()]
+            assert segment.scan.damaged == 0
+    return records
