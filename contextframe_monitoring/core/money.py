@@ -29,6 +29,13 @@ def nano_usd(amount: object, name: str = "cost") -> int:
     return int((exact * NANO_PER_USD).to_integral_value(rounding=ROUND_HALF_EVEN))
 
 
+def nano_usd_of_ratio(numerator: int, scale: int) -> int:
+    """Return `numerator / scale` USD in nano-dollars, rounded half to even."""
+    whole, rest = divmod(numerator * NANO_PER_USD, scale)
+    twice = 2 * rest
+    return whole + (twice > scale or (twice == scale and whole % 2 == 1))
+
+
 def decimal_usd(nano: int) -> Decimal:
     """Return nano-dollars as USD, exact, without needless zeros."""
     whole = (Decimal(nano) * _PLACES).normalize()

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from contextframe_monitoring.core.price_columns import COLUMN, COLUMNS, MAIN, PARTS, RARE, Column
-from contextframe_monitoring.core.records import NANO_PER_USD
+from contextframe_monitoring.core.money import nano_usd_of_ratio
 from contextframe_monitoring.core.token_usage import Usage
 
 _EXACT = Context(prec=60)
@@ -146,7 +146,7 @@ class Price:
                 return self._unknown(name)
             total += self._billed(name, count) * band.rare[name]
         return Cost(
-            amount_nano_usd=nano_usd(total, self.scale),
+            amount_nano_usd=nano_usd_of_ratio(total, self.scale),
             price_id=self.price_id,
             source=self.source,
             checked=self.checked,
@@ -175,25 +175,11 @@ class Price:
         return {name: _decimal(share) for name, share in shares.items() if share}
 
 
-def nano_usd(numerator: int, scale: int) -> int:
-    """Return `numerator / scale` USD in nano-dollars, rounded half to even."""
-    whole, rest = divmod(numerator * NANO_PER_USD, scale)
-    twice = 2 * rest
-    return whole + (twice > scale or (twice == scale and whole & 1))
-
-
-def usd(amount_nano_usd: int) -> Decimal:
-    """Return nano-dollars as USD: exact, at most 9 places, no trailing zeros."""
-    amount = Decimal(amount_nano_usd).scaleb(-9, _EXACT)
-    whole = amount.to_integral_value()
-    return whole if amount == whole else amount.normalize(_EXACT)
-
-
 def cost_of(amount: Fraction, *, price_id: str, source: str, checked: date | None) -> Cost:
     """Return the cost of an exact amount that was worked out elsewhere."""
     numerator, scale = amount.numerator, amount.denominator
     return Cost(
-        amount_nano_usd=nano_usd(numerator, scale),
+        amount_nano_usd=nano_usd_of_ratio(numerator, scale),
         price_id=price_id,
         source=source,
         checked=checked,

@@ -221,7 +221,7 @@ class CostCalculator:
         """Record a cost that the caller knows, in USD; it is `reported`, not computed."""
         facts = self._facts(dimensions, agent_id, operation_id)
         amount = nano_usd(cost)
-        tokens = {
+        tokens: dict[str, Any] = {
             "input_tokens": arguments.optional_count("tokens_input", tokens_input),
             "output_tokens": arguments.optional_count("tokens_output", tokens_output),
         }
@@ -285,7 +285,7 @@ class CostCalculator:
         cost: Cost,
         facts: dict[str, Any],
         *,
-        tokens: Mapping[str, int] | None = None,
+        tokens: Mapping[str, Any] | None = None,
         **columns: Any,
     ) -> Decimal | None:
         provenance: Provenance | None = None if cost.amount_nano_usd is None else "computed"

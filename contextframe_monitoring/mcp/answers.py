@@ -1,4 +1,6 @@
-"""How a report becomes the answer of a tool: one number first, a small table, and never more than asked for."""
+"""How a report becomes the answer of a tool: one number first, a small table, and never more than
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ ROWS_TEXT_MAX = 20
 
 
 def answer(headline: str, lines: Sequence[str], structured: dict[str, Any]) -> CallToolResult:
-    """Return a tool's result: text that leads with the number asked for, and the whole report as structure."""
+    """Return a tool's result: text that leads with the number asked for, and the whole report as
+    structure.
+    """
     text = "\n".join([headline, *lines])
     return CallToolResult(
         content=[TextContent(type="text", text=text)], structured_content=structured
@@ -34,7 +38,8 @@ def fitted(
 ) -> CallToolResult:
     """Return the largest answer of at most about `tokens_max` tokens, text and structure each.
 
-    `make` builds headline, lines and structure for a number of breakdown rows; fewer rows are tried until it fits.
+    `make` builds headline, lines and structure for a number of breakdown rows; fewer rows are
+    tried until it fits.
     """
     while True:
         headline, lines, structured = make(rows)

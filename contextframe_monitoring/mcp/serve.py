@@ -1,4 +1,6 @@
-"""The monitoring server as a process: stdio or streamable HTTP, with the keeper in a thread beside it."""
+"""The monitoring server as a process: stdio or streamable HTTP, with the keeper in a thread
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from contextframe_monitoring.mcp.server import build_server
 from contextframe_monitoring.monitor import Monitor
 
 KEEPER_DELAY_SECONDS = 2.0
-"""The keeper's imports take a second of the interpreter: they wait until the first answers are out."""
+"""The keeper's imports take a second of the interpreter: they wait until the first answers are
+out.
+"""
 
 
 def serve_stdio(config: MonitoringConfig) -> None:
@@ -28,7 +32,8 @@ def serve_stdio(config: MonitoringConfig) -> None:
 def serve_http(config: MonitoringConfig, address: str) -> None:
     """Serve streamable HTTP at `http://ADDRESS/mcp` until interrupted.
 
-    Raises `InvalidError` for an address that is none, or that is not loopback: other addresses need keys.
+    Raises `InvalidError` for an address that is none, or that is not loopback: other addresses
+    need keys.
     """
     host, port = loopback_address(address)
     _quiet()
@@ -65,9 +70,7 @@ def _monitored(config: MonitoringConfig) -> Iterator[Monitor]:
     """Open the monitor of our own server, and keep the store meanwhile."""
     stop = threading.Event()
     with Monitor.open(config, name=OWN_SERVER) as monitor:
-        keeper = threading.Thread(
-            target=_keep, args=(monitor, stop), name="keeper", daemon=True
-        )
+        keeper = threading.Thread(target=_keep, args=(monitor, stop), name="keeper", daemon=True)
         keeper.start()
         try:
             yield monitor

@@ -22,7 +22,8 @@ from contextframe_monitoring.core.price_explained import (
     explain,
 )
 from contextframe_monitoring.core.price_history import Entry, PriceHistory
-from contextframe_monitoring.core.prices import Cost, Price, Unknown, compile_price, usd
+from contextframe_monitoring.core.money import decimal_usd
+from contextframe_monitoring.core.prices import Cost, Price, Unknown, compile_price
 from contextframe_monitoring.core.pricing_config import PricingConfig
 from contextframe_monitoring.core.quotes import read_quote
 from contextframe_monitoring.core.service_prices import Quantity, ServiceKind, service_cost
@@ -143,7 +144,7 @@ class Catalogue:
             cost = price.cost(asked.usage)
         else:
             cost = self.cost(asked.provider, asked.model, asked.usage, microseconds(asked.at))
-        amount = None if cost.amount_nano_usd is None else usd(cost.amount_nano_usd)
+        amount = None if cost.amount_nano_usd is None else decimal_usd(cost.amount_nano_usd)
         return {"amount_usd": amount, "price_id": cost.price_id, "reason": cost.reason}
 
     def explain(

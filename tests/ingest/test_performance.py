@@ -212,9 +212,7 @@ def _request(path: str, route: str | None = None) -> SimpleNamespace:
     )
 
 
-def test_an_http_request_is_an_operation(
-    performance: PerformanceMonitor, records: Records
-) -> None:
+def test_an_http_request_is_an_operation(performance: PerformanceMonitor, records: Records) -> None:
     ok, broken = SimpleNamespace(status_code=200), SimpleNamespace(status_code=503)
     performance.track_request(_request("/books/12", "/books/{id}"), ok, 0.25)
     performance.track_request(_request("/books?q=secret"), broken, 3)
