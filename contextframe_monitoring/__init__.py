@@ -1,3 +1,74 @@
-"""Monitoring as agent tools: what was used, how fast, at what cost, and whether anything is
-wrong.
+"""Monitoring as agent tools: what was used, how fast, at what cost, and whether anything is wrong.
+
+The public names are imported when they are first used, so that a program pays only for what it touches.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.core.config import MonitoringConfig
+    from contextframe_monitoring.core.errors import MonitoringError
+    from contextframe_monitoring.core.pricing_config import (
+        BandwidthPricing,
+        LLMPricing,
+        PricingConfig,
+        StoragePricing,
+    )
+    from contextframe_monitoring.export.exporter import MetricsExporter
+    from contextframe_monitoring.ingest.collector import MetricsCollector
+    from contextframe_monitoring.ingest.cost import CostCalculator
+    from contextframe_monitoring.ingest.operation import OperationContext
+    from contextframe_monitoring.ingest.performance import PerformanceMonitor
+    from contextframe_monitoring.ingest.usage import UsageTracker
+    from contextframe_monitoring.mcp.instrument import instrument
+    from contextframe_monitoring.monitor import Monitor
+
+_HOMES = {
+    "BandwidthPricing": "core.pricing_config",
+    "CostCalculator": "ingest.cost",
+    "LLMPricing": "core.pricing_config",
+    "MetricsCollector": "ingest.collector",
+    "MetricsExporter": "export.exporter",
+    "Monitor": "monitor",
+    "MonitoringConfig": "core.config",
+    "MonitoringError": "core.errors",
+    "OperationContext": "ingest.operation",
+    "PerformanceMonitor": "ingest.performance",
+    "PricingConfig": "core.pricing_config",
+    "StoragePricing": "core.pricing_config",
+    "UsageTracker": "ingest.usage",
+    "instrument": "mcp.instrument",
+}
+
+__all__ = [
+    "BandwidthPricing",
+    "CostCalculator",
+    "LLMPricing",
+    "MetricsCollector",
+    "MetricsExporter",
+    "Monitor",
+    "MonitoringConfig",
+    "MonitoringError",
+    "OperationContext",
+    "PerformanceMonitor",
+    "PricingConfig",
+    "StoragePricing",
+    "UsageTracker",
+    "instrument",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)

@@ -1,0 +1,1 @@
+"""Benchmarks beside peers, in one interleaved run: `contextframe-monitoring bench NAME`."""
