@@ -1,6 +1,7 @@
 """Monitoring as agent tools: what was used, how fast, at what cost, and whether anything is wrong.
 
-The public names are imported when they are first used, so that a program pays only for what it touches.
+The public names are imported when they are first used, so that a program pays only for what it
+touches.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ from contextframe_monitoring.core.errors import MonitoringError
 from contextframe_monitoring.store.drain import Drain, no_checkpoint
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.machine import FileLock, SystemClock
+from contextframe_monitoring.store.removals import Removals
+from contextframe_monitoring.store.retention import TrustedTime, expire, finish_removals
 from contextframe_monitoring.store.schemas import TABLES
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.store import Store
@@ -23,7 +25,7 @@ from contextframe_monitoring.store.store import Store
 TICK_SECONDS = 1.0
 TAKEOVER_SECONDS = 2.0
 COMMITS_PER_COMPACTION = 60
-_FRAGMENTS_MAX = 2 * COMMITS_PER_COMPACTION
+_DAY_NS = 86_400 * 1_000_000_000
 _NOTE_US = 30_000_000
 """How often an idle keeper says in the ledger that it lives."""
 
@@ -36,16 +38,21 @@ class Keeper:
         store: Store,
         clock: Clock | None = None,
         checkpoint: Callable[[str], None] = no_checkpoint,
+        *,
+        retention_days: int = 30,
     ) -> None:
         """Nothing is opened or locked yet."""
         self.store = store
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
+        self._retention_days = retention_days
+        self._time = TrustedTime(self._clock)
         self._lock = FileLock(store.spool_root / KEEPER_LOCK)
         self._drain: Drain | None = None
         self._ledger: Ledger | None = None
         self._commits = 0
         self._since_us = self._noted_us = 0
+        self._compacted = self._clock.monotonic_ns() // _DAY_NS
         self.last_error: str | None = None
 
     @property
@@ -60,7 +67,8 @@ class Keeper:
         """
         if self._lock.held:
             return True
-        ledger = self.store.create()
+        engine = self.store.create()
+        ledger = Ledger(engine)
         if not self._lock.acquire():
             return False
         try:
@@ -70,6 +78,7 @@ class Keeper:
             )
             self._since_us = self._clock.now_us()
             self._drain.resume()
+            finish_removals(self.store.tables, Removals(engine), self._checkpoint)
             self._note()
         except BaseException:
             self.release()
@@ -95,12 +104,26 @@ class Keeper:
         return total
 
     def compact(self) -> None:
-        """Merge what many small commits left behind."""
+        """Take out what has expired, then merge what many small commits left behind."""
         self._commits = 0
+        ledger, removals = self._ledger, self.store.removals
+        if ledger is None or removals is None:
+            return
+        now = self._time.now_us()
+        if now is not None:
+            done, _ = ledger.position()
+            days = self._retention_days
+            expire(self.store.tables, removals, done, now, days, self._checkpoint)
+            ledger.forget_batches(now)
         for name in TABLES:
             self.store.tables.compact(name)
-        if self._ledger is not None:
-            self._ledger.forget_batches(self._clock.now_us())
+
+    def _compact_daily(self) -> None:
+        """See to retention even where little is recorded."""
+        today = self._clock.monotonic_ns() // _DAY_NS
+        if today != self._compacted:
+            self._compacted = today
+            self.compact()
 
     def _note(self) -> None:
         if self._ledger is None:
@@ -126,6 +149,7 @@ class Keeper:
         try:
             if self.take():
                 frames = self.drain()
+                self._compact_daily()
         except MonitoringError as problem:
             error = str(problem)
         except Exception as problem:  # noqa: BLE001 - Lance and SQL raise what they like; keep on

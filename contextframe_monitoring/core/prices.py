@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from contextframe_monitoring.core.price_columns import COLUMN, COLUMNS, MAIN, PARTS, RARE, Column
 from contextframe_monitoring.core.money import nano_usd_of_ratio
+from contextframe_monitoring.core.price_columns import COLUMN, COLUMNS, MAIN, PARTS, RARE, Column
 from contextframe_monitoring.core.token_usage import Usage
 
 _EXACT = Context(prec=60)

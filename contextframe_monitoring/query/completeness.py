@@ -86,10 +86,11 @@ def _accounts(store: Store, snapshot: Snapshot) -> dict[str, _Account]:
             accounts[known.writer] = _Account(taken=drained)
         for writer, counts in ledger.losses().items():
             accounts.setdefault(writer, _Account()).lost = Counter(counts)
-        for writer, counts in ledger.expired().items():
-            accounts.setdefault(writer, _Account()).expired = sum(counts.values())
         for _, writer, _ in ledger.quarantine():
             accounts.setdefault(writer, _Account()).damaged = True
+    if store.removals is not None:
+        for writer, count in store.removals.expired().items():
+            accounts.setdefault(writer, _Account()).expired = count
     for item in snapshot.waiting:
         account = accounts.setdefault(item.writer, _Account())
         account.waiting += 1
@@ -164,7 +165,9 @@ def _about_rollups(store: Store, snapshot: Snapshot) -> list[Finding]:
     rollup: Counter[str] = Counter()
     nanos = 0
     columns = ["subject", "count", "nano_usd"]
-    for batch in store.tables.scan(ROLLUP_1M, columns, batch_max=snapshot.done):
+    removals = store.removals
+    since = max(removals.cutoffs().values(), default=0) if removals is not None else 0
+    for batch in store.tables.scan(ROLLUP_1M, columns, start_us=since, batch_max=snapshot.done):
         nanos += pc.sum(batch.column(2)).as_py() or 0
         subjects = batch.column(0).cast("string")  # a dictionary may hold one value twice
         for subject in pc.unique(subjects).to_pylist():
@@ -174,7 +177,7 @@ def _about_rollups(store: Store, snapshot: Snapshot) -> list[Finding]:
     raw_nanos = 0
     for table, subject in ((PERFORMANCE, "performance"), (USAGE, "usage"), (COST, "cost")):
         column = "amount_nano_usd" if table == COST else "seq"
-        for batch in store.tables.scan(table, [column], batch_max=snapshot.done):
+        for batch in store.tables.scan(table, [column], start_us=since, batch_max=snapshot.done):
             raw[subject] += batch.num_rows
             if table == COST:
                 raw_nanos += pc.sum(batch.column(0)).as_py() or 0

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from contextframe_monitoring.core.errors import UnavailableError, shown
 from contextframe_monitoring.core.model_names import candidates, matches
+from contextframe_monitoring.core.money import decimal_usd
 from contextframe_monitoring.core.price_explained import (
     Disagreement,
     Explanation,
@@ -22,7 +23,6 @@ from contextframe_monitoring.core.price_explained import (
     explain,
 )
 from contextframe_monitoring.core.price_history import Entry, PriceHistory
-from contextframe_monitoring.core.money import decimal_usd
 from contextframe_monitoring.core.prices import Cost, Price, Unknown, compile_price
 from contextframe_monitoring.core.pricing_config import PricingConfig
 from contextframe_monitoring.core.quotes import read_quote

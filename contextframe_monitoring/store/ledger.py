@@ -49,13 +49,6 @@ losses = sa.Table(
     sa.Column("reason", sa.String(32), primary_key=True),
     sa.Column("count", sa.BigInteger, nullable=False),
 )
-expired = sa.Table(
-    "expired",
-    metadata,
-    sa.Column("writer", sa.String(32), primary_key=True),
-    sa.Column("reason", sa.String(32), primary_key=True),
-    sa.Column("count", sa.BigInteger, nullable=False),
-)
 quarantined = sa.Table(
     "quarantined",
     metadata,
@@ -250,12 +243,6 @@ class Ledger:
         """Keep the loss counters of a writer; they only grow."""
         self._note(losses, writer, counts)
 
-    def note_expired(self, writer: str, counts: dict[str, int]) -> None:
-        """Keep how many rows of a writer were taken out on purpose, by reason (`retention`,
-        `purge`).
-        """
-        self._note(expired, writer, counts)
-
     def _note(self, table: sa.Table, writer: str, counts: dict[str, int]) -> None:
         with self._engine.begin() as connection:
             for reason, count in counts.items():
@@ -268,10 +255,6 @@ class Ledger:
     def losses(self) -> dict[str, dict[str, int]]:
         """Return the losses of each writer by reason."""
         return self._counts(losses)
-
-    def expired(self) -> dict[str, dict[str, int]]:
-        """Return the rows of each writer that were taken out on purpose, by reason."""
-        return self._counts(expired)
 
     def _counts(self, table: sa.Table) -> dict[str, dict[str, int]]:
         with self._engine.begin() as connection:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import StoreError
 from contextframe_monitoring.store.ledger import Ledger
@@ -13,6 +15,7 @@ from contextframe_monitoring.store.machine import (
     local_store,
     spool_folder,
 )
+from contextframe_monitoring.store.removals import Removals
 from contextframe_monitoring.store.state import open_state
 from contextframe_monitoring.store.tables import Tables
 
@@ -31,7 +34,7 @@ class Store:
         self.spool_root = spool_folder(uri, spool_path)
         if self.tables.local is not None and self.tables.local.is_file():
             raise StoreError(uri, "it is a file", "name a folder with --store")
-        self._ledger: Ledger | None = None
+        self._engine: sa.Engine | None = None
 
     @property
     def state_folder(self) -> Path:
@@ -39,17 +42,25 @@ class Store:
         return local_store(self.uri) if not is_remote(self.uri) else self.spool_root
 
     @property
-    def ledger(self) -> Ledger | None:
-        """The ledger, None when there is no state yet. Raises `StoreError` on a bad one."""
-        if self._ledger is None:
-            engine = open_state(self.state_folder, create=False)
-            self._ledger = Ledger(engine) if engine is not None else None
-        return self._ledger
+    def engine(self) -> sa.Engine | None:
+        """The state, None when there is none yet. Raises `StoreError` on a bad one."""
+        if self._engine is None:
+            self._engine = open_state(self.state_folder, create=False)
+        return self._engine
 
-    def create(self) -> Ledger:
+    @property
+    def ledger(self) -> Ledger | None:
+        """The ledger, None while nothing was ever drained."""
+        return None if self.engine is None else Ledger(self.engine)
+
+    @property
+    def removals(self) -> Removals | None:
+        """What was taken out on purpose, None while nothing was ever drained."""
+        return None if self.engine is None else Removals(self.engine)
+
+    def create(self) -> sa.Engine:
         """Make missing folders and state. Raises `StoreError` where that is impossible."""
-        folders = [self.spool_root, self.state_folder]
-        for folder in folders:
+        for folder in (self.spool_root, self.state_folder):
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
@@ -59,8 +70,8 @@ class Store:
         engine = open_state(self.state_folder, create=True)
         if engine is None:
             raise StoreError(self.uri, "its state can't be made", "run doctor")
-        self._ledger = Ledger(engine)
-        return self._ledger
+        self._engine = engine
+        return engine
 
 
 def store_of(config: MonitoringConfig) -> Store:

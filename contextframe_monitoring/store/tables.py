@@ -179,6 +179,15 @@ class Tables:
                 found = low
         return found
 
+    def delete_before(self, name: str, cutoff_us: int, batch: int) -> None:
+        """Remove the rows before a time, of batches up to `batch`, in one durable commit."""
+        dataset = self.dataset(name)
+        if dataset is not None:
+            column = time_column(name)
+            dataset.delete(f"{column} < {_literal(cutoff_us)} AND batch <= {batch}")
+            self._open.pop(name, None)
+            self.sync(name)
+
     def fragments(self, name: str) -> int:
         """Return the number of fragments: many small ones slow a reader down."""
         dataset = self.dataset(name)

@@ -11,27 +11,8 @@ from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.records import Record
 from contextframe_monitoring.ingest.origins import Origins
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
+from tests.clocks import ManualClock
 from tests.recorded import recorded
-
-NOW_US = 1_795_000_000_000_000
-
-
-class ManualClock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.us, self.ns = NOW_US, 0
-
-    def now_us(self) -> int:
-        return self.us
-
-    def monotonic_ns(self) -> int:
-        return self.ns
-
-    def pass_ms(self, ms: float) -> None:
-        self.us += round(ms * 1000)
-        self.ns += round(ms * 1_000_000)
-
 
 @pytest.fixture
 def clock() -> ManualClock:

@@ -23,7 +23,7 @@ from contextframe_monitoring.ingest import performance as module
 from contextframe_monitoring.ingest.origins import Origins
 from contextframe_monitoring.ingest.performance import PerformanceMonitor
 from contextframe_monitoring.ingest.recorder import Recorder
-from tests.ingest.conftest import NOW_US, ManualClock
+from tests.clocks import NOW_US, ManualClock
 
 Records = Callable[[], list[Record]]
 
@@ -115,7 +115,7 @@ def test_error_texts_of_blocks_are_stored_only_when_allowed(
     config = MonitoringConfig(store_error_texts=True)
     performance = PerformanceMonitor(recorder, origins, config, clock)
     with pytest.raises(ValueError, match="token"), performance.operation("x"):
-        raise ValueError("token=abc is wrong")  # noqa: EM101 - the text is what is looked at
+        raise ValueError("token=abc is wrong")
     [record] = records()
     assert isinstance(record, OperationRecord)
     assert record.error == "[masked] is wrong"

@@ -13,7 +13,7 @@ from contextframe_monitoring.core.records import EventRecord, Origin, Record, Us
 from contextframe_monitoring.ingest.origins import Origins
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.ingest.usage import UsageTracker
-from tests.ingest.conftest import NOW_US, ManualClock
+from tests.clocks import NOW_US, ManualClock
 
 Records = Callable[[], list[Record]]
 
