@@ -201,7 +201,7 @@ class Tables:
         if dataset is None or dataset.count_rows() == 0:
             return
         dataset.optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT)
-        have = {field for index in dataset.list_indices() for field in index["fields"]}
+        have = {name for index in dataset.describe_indices() for name in index.field_names}
         for column in sorted(_INDEXED & set(dataset.schema.names) - have):
             dataset.create_scalar_index(column, "ZONEMAP")
         dataset.optimize.optimize_indices()
