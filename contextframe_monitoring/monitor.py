@@ -28,7 +28,7 @@ from contextframe_monitoring.store.settings import load_config
 if TYPE_CHECKING:
     from contextframe_monitoring.core.status import StatusReport, VerifyReport
     from contextframe_monitoring.export.exporter import MetricsExporter
-    from contextframe_monitoring.reports import Reports
+    from contextframe_monitoring.query.reports import Reports
     from contextframe_monitoring.store.store import Store
 
 _T = TypeVar("_T")
@@ -103,7 +103,7 @@ class Monitor:
     @cached_property
     def reports(self) -> Reports:
         """The reports, blocking; the methods of this class run them in a thread."""
-        from contextframe_monitoring.reports import Reports
+        from contextframe_monitoring.query.reports import Reports
 
         return Reports(self.store, self.config, self.clock)
 
@@ -114,11 +114,15 @@ class Monitor:
 
         return MetricsExporter(self.store, self.config)
 
+    def drain(self) -> int:
+        """Drain the spools into the tables, unless a keeper does it already; return the records drained."""
+        from contextframe_monitoring.keeper import drain_once
+
+        return drain_once(self.store)
+
     async def flush(self) -> int:
-        """Drain the spools into the tables, unless a keeper does it already; return the records
-        drained.
-        """
-        return await self.in_thread(lambda: self.reports.drain())
+        """Drain in a thread."""
+        return await self.in_thread(self.drain)
 
     async def status(self) -> StatusReport:
         """Return how the monitor itself is doing."""
@@ -126,26 +130,26 @@ class Monitor:
 
     async def verify(self) -> VerifyReport:
         """Return the proof of completeness."""
-        return await self.in_thread(lambda: self.reports.verify())
+        return await self.in_thread(self.reports.verify)
 
     async def usage_stats(
         self, start_time: dt.datetime, end_time: dt.datetime, group_by: str
-    ) -> Any:
+    ) -> UsageStats:
         """Answer `UsageTracker.get_usage_stats`."""
         return await self.in_thread(
             lambda: self.reports.usage_stats(start_time, end_time, group_by)
         )
 
-    async def performance_summary(self, period: str) -> Any:
+    async def performance_summary(self, period: str) -> dict[str, Any]:
         """Answer `PerformanceMonitor.get_performance_summary`."""
         return await self.in_thread(lambda: self.reports.performance_summary(period))
 
     async def cost_report(
         self, start_time: dt.datetime, end_time: dt.datetime, group_by: str
-    ) -> Any:
+    ) -> CostReport:
         """Answer `CostCalculator.get_cost_report`."""
         return await self.in_thread(
-            lambda: self.reports.cost_between(start_time, end_time, group_by)
+            lambda: self.reports.cost(self.reports.between(start_time, end_time, (group_by,)))
         )
 
     async def in_thread(self, work: Callable[[], _T]) -> _T:

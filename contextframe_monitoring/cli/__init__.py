@@ -1,1 +1,27 @@
 """The command `contextframe-monitoring`."""
+
+from __future__ import annotations
+
+import typer
+
+from contextframe_monitoring.cli.benching import bench
+from contextframe_monitoring.cli.demo import demo
+from contextframe_monitoring.cli.exporting import export
+from contextframe_monitoring.cli.reporting import report, verify
+from contextframe_monitoring.cli.serving import keep, serve
+from contextframe_monitoring.cli.wrapping import wrap
+
+app = typer.Typer(
+    name="contextframe-monitoring",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Monitoring as agent tools: what was used, how fast, at what cost, is anything wrong.",
+)
+app.command()(serve)
+app.command(context_settings={"ignore_unknown_options": True})(wrap)
+app.add_typer(report, name="report")
+app.command()(verify)
+app.command()(export)
+app.command()(keep)
+app.command()(bench)
+app.command()(demo)

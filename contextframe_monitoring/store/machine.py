@@ -181,3 +181,13 @@ def free_bytes(path: Path) -> int | None:
     with contextlib.suppress(OSError):
         return shutil.disk_usage(path).free
     return None
+
+
+def own_version() -> str:
+    """Return the version of this package, `0` where it runs without being installed."""
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.version(_APP)
+    except importlib.metadata.PackageNotFoundError:
+        return "0"

@@ -1,0 +1,44 @@
+"""`bench`: what watching costs, beside peers, in one interleaved run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from contextframe_monitoring.cli.options import JsonOption, console, edge
+from contextframe_monitoring.core.errors import InvalidError
+
+NAMES = ("overhead", "record", "wrap")
+_ROUNDS = {"overhead": 1000, "record": 50_000, "wrap": 300}
+
+
+@edge
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Any of {', '.join(NAMES)}.")] = None,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", min=10, help="Calls or records of each variant.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure what monitoring costs, beside the tools people use today.
+
+    Example: contextframe-monitoring bench record
+    """
+    import json as json_module
+
+    chosen = names or list(NAMES)
+    for name in chosen:
+        if name not in NAMES:
+            raise InvalidError("NAME", name, f"expected one of {', '.join(NAMES)}")
+    for name in chosen:
+        count = rounds or _ROUNDS[name]
+        if name == "overhead":
+            from contextframe_monitoring.bench import overhead as module
+        elif name == "record":
+            from contextframe_monitoring.bench import record as module  # type: ignore[no-redef]
+        else:
+            from contextframe_monitoring.bench import wrap as module  # type: ignore[no-redef]
+        result = module.run(count)
+        text = json_module.dumps(result) if json else module.render(result)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,27 @@
+"""`wrap` as `--help` shows it. The command itself starts in `__main__`, before anything heavy is imported."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from contextframe_monitoring.cli.options import ConfigOption, StoreOption
+
+
+def wrap(
+    command: Annotated[list[str], typer.Argument(help="-- COMMAND ARGS...: the server to start.")],
+    name: Annotated[str | None, typer.Option("--name", help="Its name in reports.")] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Relay any stdio MCP server byte for byte, and record every message.
+
+    Example: contextframe-monitoring wrap --name time -- uvx mcp-server-time
+    """
+    from contextframe_monitoring.mcp.wrap import main
+
+    options = [("--name", name), ("--store", store), ("--config", config)]
+    given = [part for flag, value in options if value is not None for part in (flag, value)]
+    sys.exit(main([*given, "--", *command]))

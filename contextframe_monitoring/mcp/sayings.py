@@ -1,0 +1,91 @@
+"""Reports in words, for an agent that reads text: the number asked for first, then one line a row."""
+
+from __future__ import annotations
+
+from contextframe_monitoring.core.reports import CostReport, PerformanceReport, UsageReport
+from contextframe_monitoring.core.status import StatusReport, WriterStatus
+from contextframe_monitoring.mcp.answers import Said, cell, ms, percent, usd
+
+_LINES_MAX = 50
+
+
+def say_performance(report: PerformanceReport) -> Said:
+    """Return operations, errors and p95 of the window, then a line for each category."""
+    headline = (
+        f"{report.total_operations:,} operations from {report.period.start} to "
+        f"{report.period.end}: {percent(report.error_rate)} errors ({report.errors:,}), "
+        f"p50 {ms(report.p50_ms)}, p95 {ms(report.p95_ms)}, {report.slow:,} slow"
+    )
+    lines = _notes(report.note)
+    if report.active_peak is not None:
+        lines.append(f"peak {report.active_peak} at once, {report.connections} connections")
+    for row in report.error_rate_threshold_exceeded:
+        lines.append(f"too many errors: {cell(row.category)} {percent(row.error_rate)}")
+    lines += [
+        f"{cell(row.category)}: {row.count:,} calls, {percent(row.error_rate)} errors, "
+        f"p50 {ms(row.p50_ms)}, p95 {ms(row.p95_ms)}, max {ms(row.max_ms)}"
+        for row in report.breakdown[:_LINES_MAX]
+    ]
+    return Said(headline, [*lines, *_more(report.more, report.omitted)])
+
+
+def say_usage(report: UsageReport) -> Said:
+    """Return uses, agents and resources of the window, then a line for each category."""
+    headline = (
+        f"{report.total_events:,} uses from {report.period.start} to {report.period.end} "
+        f"by {report.unique_agents} agents of {report.unique_resources} resources"
+    )
+    lines = [
+        *_notes(report.note),
+        *(f"{cell(row.category)}: {row.count:,}" for row in report.breakdown[:_LINES_MAX]),
+    ]
+    return Said(headline, [*lines, *_more(report.more, report.omitted)])
+
+
+def say_cost(report: CostReport) -> Said:
+    """Return the total of the window, then a line for each category; what is unknown is said."""
+    headline = f"{usd(report.total_cost)} from {report.period.start} to {report.period.end}"
+    lines = _notes(report.note)
+    if report.unknown.count:
+        models = ", ".join(cell(row.model) for row in report.unknown.models[:5])
+        lines.append(f"not in it: {report.unknown.count:,} facts of unknown price ({models})")
+    if report.projection is not None and report.projection.estimated_total is not None:
+        lines.append(
+            f"projected to the end of the period: {usd(report.projection.estimated_total)}, "
+            f"{report.projection.budget_status}"
+        )
+    lines += [
+        f"{cell(row.category)}: {usd(row.cost)} ({row.percentage} %), {row.count:,} facts"
+        for row in report.breakdown[:_LINES_MAX]
+    ]
+    return Said(headline, [*lines, *_more(report.more, report.omitted)])
+
+
+def say_status(report: StatusReport) -> Said:
+    """Return whether monitoring works, then what a person should know."""
+    lost = sum(report.lost.values())
+    headline = (
+        f"monitoring is {report.status}: {report.recorded:,} records, {report.stored:,} stored, "
+        f"{report.undrained_frames:,} waiting, {lost:,} lost"
+    )
+    lines = [f"{finding.problem}; {finding.remedy}" for finding in report.findings]
+    lines += [_writer(writer) for writer in report.writers if writer.alive]
+    return Said(headline, lines)
+
+
+def _writer(writer: WriterStatus) -> str:
+    return (
+        f"{cell(writer.name or writer.writer)} (pid {writer.pid}): {writer.recorded:,} records, "
+        f"{writer.active_operations} in flight"
+    )
+
+
+def _notes(note: str | None) -> list[str]:
+    return [] if note is None else [note]
+
+
+def _more(rows: int, omitted: tuple[str, ...]) -> list[str]:
+    lines = [f"{rows:,} more rows: ask again with next_cursor"] if rows else []
+    if omitted:
+        lines.append(f"left out to stay short: {', '.join(omitted)}")
+    return lines

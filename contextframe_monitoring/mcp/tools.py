@@ -1,0 +1,265 @@
+"""The tools that agents call: flat parameters with bounds, a structured answer, one number first."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import BaseModel, ConfigDict, Field
+
+from contextframe_monitoring.core.cursor import next_cursor
+from contextframe_monitoring.core.errors import InvalidError, MonitoringError
+from contextframe_monitoring.core.queries import ReportQuery, group_keys
+from contextframe_monitoring.core.reports import Report
+from contextframe_monitoring.mcp.answers import Said, answer, fitted, structure
+from contextframe_monitoring.mcp.sayings import say_cost, say_performance, say_status, say_usage
+from contextframe_monitoring.monitor import Monitor
+
+TOOL_NAMES = (
+    "get_usage_metrics",
+    "get_performance_metrics",
+    "get_cost_report",
+    "export_metrics",
+    "get_monitoring_status",
+)
+TOKENS_DEFAULT, TOKENS_MAX = 2_000, 20_000
+
+_READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_WRITES = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+
+Since = Annotated[str, Field(description="30m, 24h, 7d, today, week, month or ISO 8601 start")]
+Until = Annotated[str | None, Field(description="end, default now")]
+Zone = Annotated[str | None, Field(description="IANA time zone")]
+Where = Annotated[list[str], Field(max_length=8, description="key=value")]
+Limit = Annotated[int, Field(ge=1, le=200)]
+Tokens = Annotated[int, Field(ge=200, le=TOKENS_MAX)]
+Cursor = Annotated[str | None, Field(max_length=4096, description="next_cursor of an answer")]
+PerformanceKeys = Annotated[
+    str,
+    Field(
+        max_length=300,
+        description="comma list of target, method, agent, server, session, status, error_type, "
+        "operation, user, minute, hour, day, week, month, any attribute",
+    ),
+]
+UsageKeys = Annotated[
+    str,
+    Field(
+        max_length=300,
+        description="comma list of document, collection, query_type, operation, event, category, "
+        "outcome, metric, agent, user, hour, day, week, any attribute",
+    ),
+]
+CostKeys = Annotated[
+    str,
+    Field(
+        max_length=300,
+        description="comma list of type, model, provider, agent, operation, server, session, "
+        "user, day, feature, user_tier, project, any attribute",
+    ),
+]
+
+
+class _Answer(BaseModel):
+    """What every structured answer is at least; the rest stands in the published schemas."""
+
+    model_config = ConfigDict(extra="allow", title="")
+
+
+class PerformanceAnswer(_Answer):
+    """Operations."""
+
+    total_operations: int
+    errors: int
+    error_rate: float | None
+    breakdown: list[dict[str, Any]]
+
+
+class UsageAnswer(_Answer):
+    """Uses."""
+
+    total_events: int
+    breakdown: list[dict[str, Any]]
+
+
+class CostAnswer(_Answer):
+    """Costs."""
+
+    total_cost: float | None
+    breakdown: list[dict[str, Any]]
+
+
+class StatusAnswer(_Answer):
+    """The monitor."""
+
+    status: str
+    lost: dict[str, int]
+
+
+class ExportAnswer(_Answer):
+    """An export."""
+
+    format: str
+    rows: int
+    path: str | None
+    content: str | None
+
+
+def add_tools(server: MCPServer, monitor: Monitor) -> None:
+    """Register the tools with a server."""
+    _add_reports(server, monitor)
+    _add_status(server, monitor)
+    _add_export(server, monitor)
+
+
+def _add_reports(server: MCPServer, monitor: Monitor) -> None:
+    @server.tool(annotations=_READS)
+    async def get_performance_metrics(
+        since: Since = "24h",
+        until: Until = None,
+        group_by: PerformanceKeys = "target",
+        where: Where = [],  # noqa: B006 - the schema shows the default; nothing changes it
+        timezone: Zone = None,
+        limit: Limit = 20,
+        max_tokens: Tokens = TOKENS_DEFAULT,
+        cursor: Cursor = None,
+    ) -> Annotated[CallToolResult, PerformanceAnswer]:
+        """How many operations ran, how fast (p50-p99), and how many failed."""
+        return await _report(
+            monitor, "performance", since, until, group_by, where, timezone, limit, max_tokens,
+            cursor,
+        )  # fmt: skip
+
+    @server.tool(annotations=_READS)
+    async def get_usage_metrics(
+        since: Since = "24h",
+        until: Until = None,
+        group_by: UsageKeys = "document",
+        where: Where = [],  # noqa: B006 - the schema shows the default; nothing changes it
+        timezone: Zone = None,
+        limit: Limit = 20,
+        max_tokens: Tokens = TOKENS_DEFAULT,
+        cursor: Cursor = None,
+    ) -> Annotated[CallToolResult, UsageAnswer]:
+        """Which documents, queries, events and custom metrics were used, by whom."""
+        return await _report(
+            monitor, "usage", since, until, group_by, where, timezone, limit, max_tokens, cursor
+        )
+
+    @server.tool(annotations=_READS)
+    async def get_cost_report(
+        since: Since = "month",
+        until: Until = None,
+        group_by: CostKeys = "model",
+        where: Where = [],  # noqa: B006 - the schema shows the default; nothing changes it
+        timezone: Zone = None,
+        limit: Limit = 20,
+        max_tokens: Tokens = TOKENS_DEFAULT,
+        cursor: Cursor = None,
+    ) -> Annotated[CallToolResult, CostAnswer]:
+        """What was spent in USD, on what, with projection; unknown prices are listed."""
+        return await _report(
+            monitor, "cost", since, until, group_by, where, timezone, limit, max_tokens, cursor
+        )
+
+
+def _add_status(server: MCPServer, monitor: Monitor) -> None:
+    @server.tool(annotations=_READS)
+    async def get_monitoring_status() -> Annotated[CallToolResult, StatusAnswer]:
+        """Whether monitoring works: writers, undrained and lost records, findings."""
+        try:
+            report = await monitor.status()
+        except MonitoringError as error:
+            raise ToolError(str(error)) from error
+        said = say_status(report)
+        return answer(said.headline, said.lines, structure(report))
+
+
+def _add_export(server: MCPServer, monitor: Monitor) -> None:
+    @server.tool(annotations=_WRITES)
+    async def export_metrics(
+        subject: Literal["usage", "performance", "cost"] = "performance",
+        format: Literal["json", "csv", "parquet", "prometheus"] = "json",  # noqa: A002 - the seed's
+        since: Since = "24h",
+        until: Until = None,
+        file: Annotated[
+            str | None, Field(max_length=200, description="name below the export folder; "
+                                                          "default: in the answer")
+        ] = None,
+    ) -> Annotated[CallToolResult, ExportAnswer]:
+        """Export raw metrics to a file or into the answer."""
+        try:
+            exported = await monitor.in_thread(
+                lambda: monitor.export(subject, format, since=since, until=until, file=file)
+            )
+        except MonitoringError as error:
+            raise ToolError(str(error)) from error
+        place = f"written to {exported.path}" if exported.path else "below"
+        lines = [] if exported.content is None else [exported.content]
+        return answer(
+            f"{exported.rows} rows as {format}, {place}", lines, structure(exported)
+        )  # fmt: skip
+
+
+_SAYINGS = {"performance": say_performance, "usage": say_usage, "cost": say_cost}
+
+
+async def _report(
+    monitor: Monitor,
+    kind: Literal["performance", "usage", "cost"],
+    since: str,
+    until: str | None,
+    group_by: str,
+    where: list[str],
+    timezone: str | None,
+    limit: int,
+    max_tokens: int,
+    cursor: str | None,
+) -> CallToolResult:
+    try:
+        query = monitor.reports.question(
+            kind,
+            since=since,
+            until=until,
+            timezone=timezone,
+            group_by=group_keys(group_by),
+            where=filters(where),
+            limit=limit,
+            cursor=cursor,
+        )
+        report: Report = await monitor.in_thread(
+            lambda: getattr(monitor.reports, kind)(query)
+        )
+    except MonitoringError as error:
+        raise ToolError(str(error)) from error
+    return fitted(lambda rows, bare: _said(kind, report, query, rows, bare), report, max_tokens)
+
+
+def _said(
+    kind: Literal["performance", "usage", "cost"],
+    report: Report,
+    query: ReportQuery,
+    rows: int,
+    bare: int,
+) -> tuple[Said, dict[str, Any]]:
+    """Return what is said of a report cut to `rows` rows and without its first `bare` sections."""
+    kept = report.without(*report.SECTIONS[:bare]).trimmed(rows)
+    said = _SAYINGS[kind](kept)  # type: ignore[operator]
+    structured = structure(kept)
+    following = next_cursor(kind, query, len(kept.breakdown), kept.more)
+    if following is not None:
+        structured["next_cursor"] = following
+    return said, structured
+
+
+def filters(pairs: list[str]) -> dict[str, str]:
+    """Return `key=value` texts as a dictionary. Raises `InvalidError`."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key.strip():
+            raise InvalidError("where", pair, "expected key=value, for example status=error")
+        found[key.strip()] = value
+    return found

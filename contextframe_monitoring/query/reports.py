@@ -1,0 +1,107 @@
+"""`Reports`: one store, asked. Each call takes a fresh look; everything blocks, so event loops use a thread."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from contextframe_monitoring.core.clock import Clock
+from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.cursor import decode_cursor
+from contextframe_monitoring.core.queries import ReportQuery
+from contextframe_monitoring.core.reports import CostReport, PerformanceReport, UsageReport
+from contextframe_monitoring.core.status import StatusReport, VerifyReport
+from contextframe_monitoring.core.windows import parse_window, window_between
+from contextframe_monitoring.query.completeness import verify
+from contextframe_monitoring.query.cost import cost_report
+from contextframe_monitoring.query.health import status_report
+from contextframe_monitoring.query.performance import performance_report
+from contextframe_monitoring.query.usage import usage_report
+from contextframe_monitoring.store.snapshot import Snapshot
+from contextframe_monitoring.store.store import Store
+
+
+class Reports:
+    """The reports of one store. They raise `InvalidError` for a bad question, `StoreError` for a bad store."""
+
+    def __init__(self, store: Store, config: MonitoringConfig, clock: Clock) -> None:
+        """Nothing is read yet."""
+        self.store, self.config, self._clock = store, config, clock
+
+    def question(
+        self,
+        kind: str,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        timezone: str | None = None,
+        group_by: tuple[str, ...] = (),
+        where: Mapping[str, str] | None = None,
+        limit: int = 20,
+        include_own: bool = False,
+        cursor: str | None = None,
+    ) -> ReportQuery:
+        """Return the question that these words mean; a cursor stands for all of them."""
+        if cursor is not None:
+            return decode_cursor(cursor, kind)
+        window = parse_window(
+            since,
+            until,
+            now_us=self._clock.now_us(),
+            timezone=timezone or self.config.timezone,
+        )
+        return ReportQuery(
+            window=window,
+            group_by=group_by,
+            where=where or {},
+            limit=limit,
+            include_own=include_own,
+        )
+
+    def between(
+        self, start: dt.datetime, end: dt.datetime, group_by: tuple[str, ...]
+    ) -> ReportQuery:
+        """Return a question about the time between two datetimes."""
+        window = window_between(
+            start, end, now_us=self._clock.now_us(), timezone=self.config.timezone
+        )
+        return ReportQuery(window=window, group_by=group_by, limit=1000)
+
+    def performance(self, query: ReportQuery) -> PerformanceReport:
+        """Return the performance report."""
+        return performance_report(Snapshot(self.store), query, self.config)
+
+    def usage(self, query: ReportQuery) -> UsageReport:
+        """Return the usage report."""
+        return usage_report(Snapshot(self.store), query, self.config)
+
+    def cost(self, query: ReportQuery, monthly_budget: Decimal | None = None) -> CostReport:
+        """Return the cost report."""
+        return cost_report(
+            Snapshot(self.store), query, self.config, monthly_budget=monthly_budget
+        )
+
+    def performance_summary(self, period: str) -> dict[str, Any]:
+        """Return the summary of a period in the words of the statistics seed."""
+        report = self.performance(self.question("performance", since=period))
+        return {
+            "total_requests": report.total_operations,
+            "avg_response_time": report.avg_ms,
+            "p50": report.p50_ms,
+            "p95": report.p95_ms,
+            "p99": report.p99_ms,
+            "errors": report.errors,
+            "slow_requests": report.slow,
+        }
+
+    def status(self, last_error: str | None = None) -> StatusReport:
+        """Return how the monitor itself is doing."""
+        return status_report(
+            self.store, self.config, self._clock.now_us(), last_error=last_error
+        )
+
+    def verify(self) -> VerifyReport:
+        """Return the proof of completeness."""
+        return verify(self.store)
