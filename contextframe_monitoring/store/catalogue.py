@@ -168,7 +168,7 @@ class Catalogue:
     def disagreements(self) -> Iterator[Disagreement]:
         """Yield where an override lists another rate than the base at the moment it begins.
 
-        Rates by hand, which have no beginning, and models that the base does not price are left out.
+        Left out are rates by hand, which have no beginning, and models without a base price.
         """
         for rules in self._book.rules:
             for rule in rules.models:

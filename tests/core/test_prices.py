@@ -6,6 +6,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contextframe_monitoring.core.money import decimal_usd
 from contextframe_monitoring.core.price_columns import COLUMNS, MAIN, PRICE_KEYS
 from contextframe_monitoring.core.prices import (
     Cost,
@@ -13,8 +14,6 @@ from contextframe_monitoring.core.prices import (
     Rate,
     Unknown,
     compile_price,
-    nano_usd,
-    usd,
 )
 from contextframe_monitoring.core.token_usage import Usage
 
@@ -27,7 +26,7 @@ SONNET = {
     "web_searches_kcount": Rate(Decimal(10)),
 }
 
-counts = st.integers(0, 10**9)
+counts = st.integers(0, 10**7)
 rates = st.decimals(0, 1_000, places=9)
 
 
@@ -94,8 +93,9 @@ def test_a_cost_carries_its_price_its_source_and_its_rounding() -> None:
 
 
 def test_halves_are_rounded_to_even_once() -> None:
-    halves = [nano_usd(half, 2_000_000_000) for half in (1, 3, 5, 7)]
-    assert halves == [0, 2, 2, 4]
+    halves = price({"input_mtok": Rate(Decimal("0.0005"))})
+    amounts = [halves.cost(Usage(input_tokens=count)).amount_nano_usd for count in (1, 3, 5, 7)]
+    assert amounts == [0, 2, 2, 4]
 
 
 def test_a_price_without_rates_is_unknown_and_says_so() -> None:
@@ -134,6 +134,17 @@ def test_a_fee_per_request_counts_requests() -> None:
     sonar = price({"input_mtok": Rate(Decimal(3)), "requests_kcount": Rate(Decimal(6))})
     assert sonar.cost(Usage(input_tokens=1_000)).amount_usd == Decimal("0.009")
     assert sonar.cost(Usage(input_tokens=1_000, requests=3)).amount_usd == Decimal("0.021")
+
+
+def test_an_amount_that_no_table_can_hold_is_unknown() -> None:
+    dear = price({"input_mtok": Rate(Decimal(900_000))})
+    held = dear.cost(Usage(input_tokens=10**10))
+    assert held.amount_nano_usd == 9_000_000_000 * 10**9 < 2**63
+    assert dear.cost(Usage(input_tokens=10**10 + 1)) == Cost(
+        amount_nano_usd=None,
+        price_id="p",
+        reason="an amount above 9000000000 USD is a mistake in what was counted",
+    )
 
 
 @settings(deadline=None)
@@ -211,6 +222,6 @@ def test_more_tokens_never_cost_less(
 @settings(deadline=None)
 @given(st.integers(-(10**18), 10**18))
 def test_nano_dollars_become_dollars_exactly_in_at_most_nine_places(nano: int) -> None:
-    amount = usd(nano)
+    amount = decimal_usd(nano)
     assert Fraction(amount) == Fraction(nano, 10**9)
     assert 0 <= -int(amount.as_tuple().exponent) <= 9
