@@ -111,7 +111,8 @@ def _unwrapped(provider: str | None, model: str) -> Iterator[tuple[str | None, s
 
 def matches(pattern: str, name: str) -> bool:
     """Tell whether a name fits a pattern of a price file; `*` stands for any characters."""
-    return fnmatchcase(name, pattern.lower().replace("[", "[[]"))
+    plain = pattern.lower().replace("[", "[[]").replace("?", "[?]")
+    return fnmatchcase(name, plain)
 
 
 def specificity(patterns: tuple[str, ...], name: str) -> int | None:

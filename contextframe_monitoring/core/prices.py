@@ -19,9 +19,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from contextframe_monitoring.core.money import nano_usd_of_ratio
+from contextframe_monitoring.core.money import NANO_PER_USD, USD_MAX, nano_usd_of_ratio
 from contextframe_monitoring.core.price_columns import COLUMN, COLUMNS, MAIN, PARTS, RARE, Column
 from contextframe_monitoring.core.token_usage import Usage
+
+AMOUNT_NANO_MAX = int(USD_MAX) * NANO_PER_USD
 
 _EXACT = Context(prec=60)
 """Digits enough for any bounded count times a listed rate; only rates per hour may be rounded."""
@@ -145,14 +147,7 @@ class Price:
             if count and name in self.unpriced_rare:
                 return self._unknown(name)
             total += self._billed(name, count) * band.rare[name]
-        return Cost(
-            amount_nano_usd=nano_usd_of_ratio(total, self.scale),
-            price_id=self.price_id,
-            source=self.source,
-            checked=self.checked,
-            numerator=total,
-            scale=self.scale,
-        )
+        return _cost(total, self.scale, self.price_id, self.source, self.checked)
 
     def _billed(self, name: str, count: int) -> int:
         return max(count, self.audio_ms_min) if count and name.endswith("audio_ms") else count
@@ -177,9 +172,17 @@ class Price:
 
 def cost_of(amount: Fraction, *, price_id: str, source: str, checked: date | None) -> Cost:
     """Return the cost of an exact amount that was worked out elsewhere."""
-    numerator, scale = amount.numerator, amount.denominator
+    return _cost(amount.numerator, amount.denominator, price_id, source, checked)
+
+
+def _cost(numerator: int, scale: int, price_id: str, source: str, checked: date | None) -> Cost:
+    """Return a known cost; an amount that no table can hold is a mistake, not money."""
+    nano = nano_usd_of_ratio(numerator, scale)
+    if nano > AMOUNT_NANO_MAX:
+        reason = f"an amount above {USD_MAX} USD is a mistake in what was counted"
+        return Unknown(reason=reason, price_id=price_id).cost()
     return Cost(
-        amount_nano_usd=nano_usd_of_ratio(numerator, scale),
+        amount_nano_usd=nano,
         price_id=price_id,
         source=source,
         checked=checked,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -37,7 +38,10 @@ _TEXT_ONLY: Final = {"input_text_tokens": "input_tokens", "output_text_tokens": 
 """Said for information: text is what is left of the tokens, so it only has to fit."""
 _MODE: Final = frozenset({"batch", "service_tier", "speed"})
 _CONTEXT: Final = frozenset({"search_context_size", "search_type", "inference_geo", "route"})
-_LINE: Final = frozenset({"id", "provider", "model", "at", "usage", "rates_per_token", "context"})
+_LINE: Final = frozenset({"provider", "model", "at", "date", "usage", "rates_per_token", "context"})
+_REMARKS: Final = frozenset({"id", "expected_usd", "source", "grade", "note"})
+"""What a recorded case says beside the call; it changes nothing."""
+_REMARK: Final = re.compile(r"\s+\([^)]*\)$")
 
 _OWN_RATES: Final = {
     "input": "input_mtok",
@@ -62,11 +66,14 @@ class Quote:
 
 
 def read_quote(line: Mapping[str, Any], now: datetime) -> Quote:
-    """Check one line and return the call; `now` stands in for a missing `at`."""
+    """Check one line and return the call; `now` stands in for a missing `at` (or `date`).
+
+    Raises `InvalidError` or `UnknownKeyError` naming what is wrong.
+    """
     if not isinstance(line, Mapping):
         raise InvalidError("quote", line, "an object with provider, model, at and usage")
     for key in line:
-        if key not in _LINE | _MODE | _CONTEXT:
+        if key not in _LINE | _MODE | _CONTEXT | _REMARKS:
             raise UnknownKeyError(str(key), _LINE | _MODE | _CONTEXT, "a quote")
     provider = line.get("provider")
     if provider is not None:
@@ -79,7 +86,7 @@ def read_quote(line: Mapping[str, Any], now: datetime) -> Quote:
     return Quote(
         provider=provider,
         model=check_name("model", line.get("model")),
-        at=_moment(line.get("at"), now),
+        at=_moment(line.get("at") or line.get("date"), now),
         usage=read_usage({**given, **usage}, _context(line.get("context"))),
         rates=None if rates is None else _own_rates(rates),
     )
@@ -176,11 +183,13 @@ def _moment(at: object, now: datetime) -> datetime:
 
 
 def _own_rates(rates: object) -> Rates:
+    """Return rates given per token; a remark in parentheses may follow a number."""
     if not isinstance(rates, Mapping) or not rates:
         raise InvalidError("rates_per_token", rates, f"an object of {', '.join(_OWN_RATES)}")
     listed: dict[str, Rate] = {}
     for key, value in rates.items():
         if key not in _OWN_RATES:
             raise UnknownKeyError(str(key), _OWN_RATES, "rates_per_token")
-        listed[_OWN_RATES[key]] = Rate(rate_usd(f"rates_per_token.{key}", value) * MTOK)
+        number = _REMARK.sub("", value) if isinstance(value, str) else value
+        listed[_OWN_RATES[key]] = Rate(rate_usd(f"rates_per_token.{key}", number) * MTOK)
     return listed

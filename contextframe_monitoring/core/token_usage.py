@@ -92,7 +92,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             )
         for key, value in self.context:
             check_name("context key", key)
-            check_name(key, value)
+            if value != "":
+                check_name(key, value)
 
     def _check_parts(self) -> None:
         inside: dict[str, int] = {}
@@ -160,37 +161,26 @@ def usage_from_totals(
     cache_write_tokens: int | None = None,
     cache_write_5m_tokens: int | None = None,
     cache_write_1h_tokens: int | None = None,
-    input_audio_tokens: int = 0,
-    input_image_tokens: int = 0,
-    cache_read_audio_tokens: int = 0,
-    cache_read_image_tokens: int = 0,
     **rest: Any,
 ) -> Usage:
     """Build a Usage from totals: `input_tokens` INCLUDES cache reads and writes.
 
-    So count OpenAI, Gemini, OpenTelemetry and `prices quote`.
-
-    Without a split, cache writes are 5-minute writes. Without `input_tokens`, the input is what the
-    cache columns hold. Audio and image tokens include their cached ones. `rest` are other fields of
-    `Usage`. Raises `InvalidError` where the cache is larger than the input or the split larger than
-    the writes.
+    So count OpenAI, Gemini, OpenTelemetry and `prices quote`. Without a split, cache writes are
+    5-minute writes. Without `input_tokens`, the input is what the cache columns hold. `rest` are
+    other fields of `Usage`; audio and image tokens of the input include their cached ones. Raises
+    `InvalidError` where the cache is larger than the input or the split larger than the writes.
     """
-    counts = {
-        "cache_read_tokens": cache_read_tokens,
-        "cache_write_tokens": cache_write_tokens,
-        "cache_write_5m_tokens": cache_write_5m_tokens,
-        "cache_write_1h_tokens": cache_write_1h_tokens,
-        "input_tokens": input_tokens,
-        "input_audio_tokens": input_audio_tokens,
-        "input_image_tokens": input_image_tokens,
-        "cache_read_audio_tokens": cache_read_audio_tokens,
-        "cache_read_image_tokens": cache_read_image_tokens,
-    }
-    check_counts(counts)
-    write_5m, write_1h = _split_writes(
-        cache_write_tokens, cache_write_5m_tokens, cache_write_1h_tokens
+    check_counts(
+        {
+            "input_tokens": input_tokens,
+            "cache_read_tokens": cache_read_tokens,
+            "cache_write_tokens": cache_write_tokens,
+            "cache_write_5m_tokens": cache_write_5m_tokens,
+            "cache_write_1h_tokens": cache_write_1h_tokens,
+        }
     )
-    cached = cache_read_tokens + write_5m + write_1h
+    short, long = _split_writes(cache_write_tokens, cache_write_5m_tokens, cache_write_1h_tokens)
+    cached = cache_read_tokens + short + long
     total = cached if input_tokens is None else input_tokens
     if cached > total:
         allowed = f"at most input_tokens = {total}, which includes them"
@@ -200,18 +190,22 @@ def usage_from_totals(
     return Usage(
         input_tokens=total - cached,
         cache_read_tokens=cache_read_tokens,
-        cache_write_5m_tokens=write_5m,
-        cache_write_1h_tokens=write_1h,
-        input_audio_tokens=_without(
-            "cache_read_audio_tokens", cache_read_audio_tokens, input_audio_tokens
-        ),
-        input_image_tokens=_without(
-            "cache_read_image_tokens", cache_read_image_tokens, input_image_tokens
-        ),
-        cache_read_audio_tokens=cache_read_audio_tokens,
-        cache_read_image_tokens=cache_read_image_tokens,
-        **rest,
+        cache_write_5m_tokens=short,
+        cache_write_1h_tokens=long,
+        **_without_cached(rest),
     )
+
+
+def _without_cached(fields: dict[str, Any]) -> dict[str, Any]:
+    """Take the cached audio and image tokens out of those of the input, which include them."""
+    for kind in ("audio", "image"):
+        whole, part = f"input_{kind}_tokens", f"cache_read_{kind}_tokens"
+        total, cached = fields.get(whole, 0), fields.get(part, 0)
+        check_counts({whole: total, part: cached})
+        if cached > total:
+            raise InvalidError(part, cached, f"at most {whole} = {total}, which includes them")
+        fields[whole] = total - cached
+    return fields
 
 
 def check_counts(counts: Mapping[str, object]) -> None:
@@ -219,13 +213,6 @@ def check_counts(counts: Mapping[str, object]) -> None:
     for name, count in counts.items():
         if count is not None and (type(count) is not int or not 0 <= count <= COUNT_MAX):
             raise InvalidError(name, count, _WHOLE_COUNT)
-
-
-def _without(name: str, cached: int, total: int) -> int:
-    whole = name.replace("cache_read", "input")
-    if cached > total:
-        raise InvalidError(name, cached, f"at most {whole} = {total}, which includes them")
-    return total - cached
 
 
 def _split_writes(total: int | None, short: int | None, long: int | None) -> tuple[int, int]:

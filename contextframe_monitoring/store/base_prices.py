@@ -26,7 +26,7 @@ FIRST_PARTIES: Final = (
     *("anthropic", "openai", "google", "mistral", "cohere", "deepseek", "x-ai", "voyageai"),
     *("perplexity", "moonshotai", "minimax", "zai"),
 )
-"""Who is asked, in this order, when a model comes without a provider and its name says nothing."""
+"""Who is asked, in this order, when a model's name comes alone and says nothing of its provider."""
 
 _WHISPER_MS_MIN: Final = 10_000
 """Groq bills at least ten seconds of audio: the library's one rule that is not in its data."""
@@ -41,13 +41,9 @@ def find_model(
     if provider is not None:
         one = known.get(provider) or _by_match(known.values(), provider)
         return one and _model_of(one, name, known)
-    for one in known.values():
-        if one.model_match is not None and one.model_match.is_match(name):
-            found = _model_of(one, name, known)
-            if found:
-                return found
-    parties = (known[party] for party in FIRST_PARTIES if party in known)
-    return next((found for one in parties if (found := _model_of(one, name, known))), None)
+    speaking = (one for one in known.values() if one.model_match is not None)
+    named = (one for one in speaking if one.model_match.is_match(name))
+    return next((found for one in named if (found := _model_of(one, name, known))), None)
 
 
 def _by_match(providers: Iterable[Any], name: str) -> Any | None:

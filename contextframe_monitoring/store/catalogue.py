@@ -28,7 +28,7 @@ from contextframe_monitoring.core.pricing_config import PricingConfig
 from contextframe_monitoring.core.quotes import read_quote
 from contextframe_monitoring.core.service_prices import Quantity, ServiceKind, service_cost
 from contextframe_monitoring.core.token_usage import Mode, Usage, check_name
-from contextframe_monitoring.store.base_prices import base_layer, find_model
+from contextframe_monitoring.store.base_prices import FIRST_PARTIES, base_layer, find_model
 from contextframe_monitoring.store.hand_prices import hand_rules
 from contextframe_monitoring.store.price_rules import PriceRules, read_rules
 from contextframe_monitoring.store.price_toml import PriceFileError
@@ -166,7 +166,10 @@ class Catalogue:
         yield from listed
 
     def disagreements(self) -> Iterator[Disagreement]:
-        """Yield where an override lists another rate than the base at the moment it begins."""
+        """Yield where an override lists another rate than the base at the moment it begins.
+
+        Left out are rates by hand, which have no beginning, and models without a base price.
+        """
         for rules in self._book.rules:
             for rule in rules.models:
                 if not isinstance(rule.what, Entry) or rule.what.span.from_us is None:
@@ -182,7 +185,10 @@ class Catalogue:
         if provider is not None and provider != "":
             check_name("provider", provider)
         check_name("model", model)
-        hits = (_lookup(book, one, name) for one, name in candidates(provider, model))
+        names = list(candidates(provider, model))
+        alone = (name for one, name in names if one is None)
+        names += [(party, name) for name in alone for party in FIRST_PARTIES]
+        hits = (_lookup(book, one, name) for one, name in names)
         by = f"of provider {shown(provider)} " if provider else ""
         unknown = Unknown(reason=f"model {shown(model)} {by}is in no price list")
         found: Found = next((hit for hit in hits if hit), unknown)

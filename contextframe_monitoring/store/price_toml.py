@@ -79,9 +79,9 @@ class Document:
 
     def line(self, place: Place) -> int | None:
         """Return the line of a key or table, or of the nearest table around it."""
-        while place and place not in self.lines:
+        while place and place not in self.lines and (*place, 0) not in self.lines:
             place = place[:-1]
-        return self.lines.get(place)
+        return self.lines.get(place, self.lines.get((*place, 0)))
 
 
 def _index(text: str) -> Iterator[tuple[Place, int]]:
