@@ -1,0 +1,187 @@
+"""What is still to be recorded so that the sum of a fact's cost records is what the fact is now.
+
+A record is never changed. A fact that grew gets one more record with the differences; one that
+changed in anything else (its session, its day, whether it is priced at all) gets one that takes the
+old back and one that states the new, so that sums by any dimension are right; one that turns out to
+be a replay is taken back. `units` counts calls: 1, 0 or -1.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+import msgspec
+
+from contextframe_monitoring.core.records import CostRecord, Origin, Provenance
+from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact, counted_keys, merged
+from contextframe_monitoring.store.facts import FactRow
+
+Price = Callable[[UsageFact], tuple[int | None, str | None]]
+"""Returns nano-dollars (None: unknown) and the id of the price."""
+
+COST_TYPE = "llm"
+_MEASURES = (
+    "amount_nano_usd",
+    "units",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "reported_nano_usd",
+)
+_FACT = msgspec.msgpack.Decoder(UsageFact)
+
+
+class _Details(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The JSON in a record's `metadata`. `revision` numbers the records of one fact from 1."""
+
+    revision: int = 0
+    service_tier: str | None = None
+    speed: str | None = None
+    web_searches: int = 0
+
+
+_DETAILS = msgspec.json.Decoder(_Details)
+
+
+def revision_of(metadata: str | None) -> int:
+    """Return the revision that a cost record's `metadata` carries, 0 when it has none."""
+    return _DETAILS.decode(metadata).revision if metadata else 0
+
+
+def settled(
+    rows: Iterable[FactRow], seen: Iterable[UsageFact], price: Price, *, all_anew: bool = False
+) -> tuple[list[FactRow], list[CostRecord]]:
+    """Return the rows that change and the records to write when `rows` meet the `seen` facts.
+
+    `rows` holds all facts of every group in `seen`. With `all_anew` facts that didn't change are
+    priced too.
+    """
+    stored = {row.key: row for row in rows}
+    known = {key: _FACT.decode(row.body) for key, row in stored.items()}
+    facts = dict(known)
+    for fact in seen:
+        facts[fact.key] = merged(facts[fact.key], fact) if fact.key in facts else fact
+    groups: defaultdict[str, list[UsageFact]] = defaultdict(list)
+    for fact in facts.values():
+        groups[fact.group].append(fact)
+    changed: list[FactRow] = []
+    records: list[CostRecord] = []
+    for members in groups.values():
+        counted = counted_keys(members)
+        for fact in members:
+            row = stored.get(fact.key)
+            counts = fact.key in counted
+            if row is None or fact != known[fact.key] or counts != row.counted or all_anew:
+                new_row, new_records = _settled_fact(row, fact, price if counts else None)
+                if new_row != row:
+                    changed.append(new_row)
+                    records += new_records
+    return changed, records
+
+
+def _settled_fact(
+    row: FactRow | None, fact: UsageFact, price: Price | None
+) -> tuple[FactRow, list[CostRecord]]:
+    """`price` is None when the fact doesn't count."""
+    before, after, amount, price_id = None, None, None, None
+    if row is not None and row.counted:
+        before = bill(_FACT.decode(row.body), row.amount_nano_usd, row.price_id)
+    if price is not None:
+        reported = fact.reported_nano_usd
+        amount, price_id = (reported, None) if reported is not None else price(fact)
+        after = bill(fact, amount, price_id)
+    records = corrections(before, after)
+    revision = row.revision if row is not None else 0
+    numbered = [_numbered(record, revision + n) for n, record in enumerate(records, 1)]
+    new_row = FactRow(
+        key=fact.key,
+        group=fact.group,
+        time_us=fact.time_us,
+        revision=revision + len(records),
+        counted=price is not None,
+        amount_nano_usd=amount,
+        price_id=price_id,
+        body=msgspec.msgpack.encode(fact),
+    )
+    return new_row, numbered
+
+
+def bill(fact: UsageFact, amount_nano_usd: int | None, price_id: str | None) -> CostRecord:
+    """Return the whole of `fact` as one record; a cost that the tool reported is its amount."""
+    provenance: Provenance = "computed" if fact.reported_nano_usd is None else "reported"
+    return CostRecord(
+        time_us=fact.time_us,
+        cost_type=COST_TYPE,
+        provider=fact.provider,
+        amount_nano_usd=amount_nano_usd,
+        provenance=None if amount_nano_usd is None else provenance,
+        model=fact.model,
+        operation_id=fact.request_id,
+        units=1,
+        input_tokens=fact.input_tokens,
+        cache_read_tokens=fact.cache_read_tokens,
+        cache_write_5m_tokens=fact.cache_write_5m_tokens,
+        cache_write_1h_tokens=fact.cache_write_1h_tokens,
+        output_tokens=fact.output_tokens,
+        reasoning_tokens=fact.reasoning_tokens,
+        reported_nano_usd=fact.reported_nano_usd,
+        price_id=price_id,
+        source=fact.source,
+        fact_id=fact.key,
+        origin=_origin(fact.source, fact.session),
+        metadata=_metadata(fact.service_tier, fact.speed, fact.web_searches),
+        attributes=_attributes(fact),
+    )
+
+
+def corrections(before: CostRecord | None, after: CostRecord | None) -> list[CostRecord]:
+    """Return the records that lead from what was recorded to what is, either None for nothing."""
+    if before is None or after is None:
+        return [*([_taken_back(before)] if before else []), *([after] if after else [])]
+    if _dimensions(before) != _dimensions(after):
+        return [_taken_back(before), after]
+    changes = {name: _difference(getattr(after, name), getattr(before, name)) for name in _MEASURES}
+    return [msgspec.structs.replace(after, **changes)] if any(changes.values()) else []
+
+
+def _taken_back(record: CostRecord) -> CostRecord:
+    negatives = {name: _difference(None, getattr(record, name)) for name in _MEASURES}
+    return msgspec.structs.replace(record, **negatives)
+
+
+def _difference(after: int | None, before: int | None) -> int | None:
+    return None if after is None and before is None else (after or 0) - (before or 0)
+
+
+def _dimensions(record: CostRecord) -> CostRecord:
+    return msgspec.structs.replace(record, **dict.fromkeys(_MEASURES), price_id=None)
+
+
+def _numbered(record: CostRecord, revision: int) -> CostRecord:
+    """Put the revision in front of what `metadata` holds."""
+    rest = (record.metadata or "{}")[1:]
+    metadata = f'{{"revision":{revision}{"" if rest == "}" else ","}{rest}'
+    return msgspec.structs.replace(record, metadata=metadata)
+
+
+@lru_cache(maxsize=256)
+def _metadata(service_tier: str | None, speed: str | None, web_searches: int) -> str:
+    details = _Details(service_tier=service_tier, speed=speed, web_searches=web_searches)
+    return msgspec.json.encode(details).decode()
+
+
+@lru_cache(maxsize=256)
+def _origin(source: str, session: str | None) -> Origin:
+    return Origin(agent_id=source, agent_source="client", session_id=session)
+
+
+def _attributes(fact: UsageFact) -> tuple[str, ...]:
+    pairs = (("project", fact.project), ("subagent", fact.subagent))
+    named = [f"{name}={value}" for name, value in pairs if value]
+    flags = ["sidechain=true"] if fact.is_sidechain else []
+    return (*named, *flags, *(f"tool={name}" for name in fact.tools))

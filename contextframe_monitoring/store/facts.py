@@ -1,0 +1,242 @@
+"""State of the importers: how far files were read, which facts count, and a journal.
+
+Three tables, read and written with SQLAlchemy Core in plain SQL, so that SQLite and PostgreSQL run
+the same code. Functions take a `Connection`; the caller owns the transaction. What a fact is made
+of is the importer's business: here it is a key, a group and a body of bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from contextframe_monitoring.core.errors import ConflictError, UnavailableError
+
+METADATA = MetaData()
+_KEYS_PER_STATEMENT_MAX = 500
+"""SQLite allows 32,766 bound values a statement since 3.32; older builds 999."""
+_SLOT = 1
+
+_CURSORS = Table(
+    "import_cursors",
+    METADATA,
+    Column("cursor_key", String(64), primary_key=True),
+    Column("source", String(32), nullable=False, index=True),
+    Column("path", Text, nullable=False),
+    Column("inode", String(40), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("lines", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("context", LargeBinary),
+)
+_FACTS = Table(
+    "import_facts",
+    METADATA,
+    Column("fact_key", Text, primary_key=True),
+    Column("group_key", Text, nullable=False, index=True),
+    Column("time_us", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("counted", Boolean, nullable=False),
+    Column("amount_nano_usd", BigInteger),
+    Column("price_id", Text),
+    Column("body", LargeBinary, nullable=False),
+)
+_JOURNAL = Table(
+    "import_journal",
+    METADATA,
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """How far one file was read.
+
+    `offset` is the end of the last complete line read, `lines` their number, `digest` the hash of
+    all bytes before `offset`: as long as they hash to it, the file has only grown. `size`,
+    `mtime_ns` and `inode` are the file's when it was last read to its end (`size` -1: it was not),
+    so that an unchanged file isn't opened. `context` is what the reader must know of the lines
+    before `offset`.
+    """
+
+    source: str
+    path: str
+    inode: str
+    size: int
+    mtime_ns: int
+    offset: int
+    lines: int
+    digest: bytes
+    context: bytes | None = None
+
+
+class FactRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One fact as it is known and as it was recorded.
+
+    `revision` is the number of cost records written for it so far, `counted` whether their sum is
+    this fact (else it is zero), `amount_nano_usd` and `price_id` what that sum was priced with.
+    Facts of one `group` are settled together.
+    """
+
+    key: str
+    group: str
+    time_us: int
+    revision: int
+    counted: bool
+    amount_nano_usd: int | None
+    price_id: str | None
+    body: bytes
+
+
+def create_tables(engine: Engine) -> None:
+    """Create what is missing of the three tables."""
+    METADATA.create_all(engine)
+
+
+def read_cursors(connection: Connection, source: str) -> dict[str, Cursor]:
+    """Return the cursors of `source` by path."""
+    columns = [column for column in _CURSORS.c if column.name != "cursor_key"]
+    rows = connection.execute(select(*columns).where(_CURSORS.c.source == source))
+    return {row["path"]: Cursor(**row) for row in rows.mappings()}
+
+
+def write_cursors(connection: Connection, cursors: Iterable[Cursor]) -> None:
+    """Store `cursors`, each in place of the one that its file had."""
+    rows = {_cursor_key(c): {"cursor_key": _cursor_key(c), **_fields(c)} for c in cursors}
+    _replace(connection, _CURSORS, _CURSORS.c.cursor_key, rows)
+
+
+def read_groups(connection: Connection, groups: Iterable[str]) -> list[FactRow]:
+    """Return all facts of `groups`."""
+    found: list[FactRow] = []
+    for keys in _portions(sorted(groups)):
+        statement = select(_FACTS).where(_FACTS.c.group_key.in_(keys))
+        found += [_fact_row(row) for row in connection.execute(statement)]
+    return found
+
+
+def read_page(connection: Connection, after: str, rows_max: int) -> list[FactRow]:
+    """Return the next `rows_max` counted facts with a key above `after`, by key."""
+    statement = select(_FACTS).where(_FACTS.c.fact_key > after, _FACTS.c.counted.is_(True))
+    rows = connection.execute(statement.order_by(_FACTS.c.fact_key).limit(rows_max))
+    return [_fact_row(row) for row in rows]
+
+
+def write_facts(connection: Connection, facts: Iterable[FactRow]) -> None:
+    """Store `facts`, each in place of the one of the same key."""
+    rows = {
+        fact.key: {
+            "fact_key": fact.key,
+            "group_key": fact.group,
+            "time_us": fact.time_us,
+            "revision": fact.revision,
+            "counted": fact.counted,
+            "amount_nano_usd": fact.amount_nano_usd,
+            "price_id": fact.price_id,
+            "body": fact.body,
+        }
+        for fact in facts
+    }
+    _replace(connection, _FACTS, _FACTS.c.fact_key, rows)
+
+
+def forget_facts(connection: Connection, before_us: int) -> int:
+    """Delete the facts older than `before_us` and return their number.
+
+    To be called when the last rollup that holds their cost is gone, not earlier: a file that is
+    read again after that counts them again.
+    """
+    return connection.execute(delete(_FACTS).where(_FACTS.c.time_us < before_us)).rowcount
+
+
+def claim_journal(connection: Connection) -> None:
+    """Take the one slot of the journal; a `ConflictError` when a batch stands in it.
+
+    The slot makes batches of several importers wait for each other: as the first statement of a
+    transaction it also takes SQLite's write lock, so that what is read after it can't change before
+    the slot is free again.
+    """
+    try:
+        connection.execute(insert(_JOURNAL).values(slot=_SLOT, body=b""))
+    except OperationalError as error:
+        raise UnavailableError(
+            "the state of this store is locked by another process: run the import again"
+        ) from error
+    except IntegrityError as error:
+        raise ConflictError(
+            "another import is at work in this store, or was cut off since this one began:"
+            " wait for it to end and run the import again"
+        ) from error
+
+
+def write_journal(connection: Connection, body: bytes) -> None:
+    """Put `body` in the slot that this transaction has claimed."""
+    connection.execute(update(_JOURNAL).where(_JOURNAL.c.slot == _SLOT).values(body=body))
+
+
+def read_journal(connection: Connection) -> bytes | None:
+    """Return the batch that stands in the journal, None when all is finished.
+
+    While this is not None, retention must leave the raw rows of its facts alone: they prove what
+    was recorded.
+    """
+    return connection.execute(select(_JOURNAL.c.body)).scalar_one_or_none()
+
+
+def clear_journal(connection: Connection) -> None:
+    """Free the slot."""
+    connection.execute(delete(_JOURNAL))
+
+
+_Row = TypeVar("_Row")
+
+
+def _portions(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    for start in range(0, len(rows), _KEYS_PER_STATEMENT_MAX):
+        yield rows[start : start + _KEYS_PER_STATEMENT_MAX]
+
+
+def _replace(
+    connection: Connection, table: Table, key: Column[str], rows: Mapping[str, Mapping[str, object]]
+) -> None:
+    for keys in _portions(list(rows)):
+        connection.execute(delete(table).where(key.in_(keys)))
+    if rows:
+        connection.execute(insert(table), list(rows.values()))
+
+
+def _cursor_key(cursor: Cursor) -> str:
+    """A path can be longer than what an index takes."""
+    name = f"{cursor.source}\0{cursor.path}".encode()
+    return hashlib.blake2b(name, digest_size=16).hexdigest()
+
+
+def _fields(cursor: Cursor) -> dict[str, object]:
+    return msgspec.structs.asdict(cursor)
+
+
+def _fact_row(row: Sequence[object]) -> FactRow:
+    return msgspec.convert(tuple(row), FactRow)
