@@ -115,7 +115,9 @@ class Monitor:
         return MetricsExporter(self.store, self.config)
 
     def drain(self) -> int:
-        """Drain the spools into the tables, unless a keeper does it already; return the records drained."""
+        """Drain the spools into the tables, unless a keeper does it already; return the records
+        drained.
+        """
         from contextframe_monitoring.keeper import drain_once
 
         return drain_once(self.store)

@@ -1,4 +1,6 @@
-"""`wrap` as `--help` shows it. The command itself starts in `__main__`, before anything heavy is imported."""
+"""`wrap` as `--help` shows it. The command itself starts in `__main__`, before anything heavy is
+imported.
+"""
 
 from __future__ import annotations
 

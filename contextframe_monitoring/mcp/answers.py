@@ -1,4 +1,6 @@
-"""How a report becomes the answer of a tool: one number first, a small table, never more than asked for."""
+"""How a report becomes the answer of a tool: one number first, a small table, never more than
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,10 @@ class Said(NamedTuple):
     lines: list[str]
 
 
-def answer(
-    headline: str, lines: Sequence[str], structured: dict[str, Any]
-) -> CallToolResult:
-    """Return a tool's result: text that leads with the number asked for, and the report as structure."""
+def answer(headline: str, lines: Sequence[str], structured: dict[str, Any]) -> CallToolResult:
+    """Return a tool's result: text that leads with the number asked for, and the report as
+    structure.
+    """
     text = "\n".join([headline, *lines])
     return CallToolResult(
         content=[TextContent(type="text", text=text)], structured_content=structured
@@ -44,8 +46,8 @@ def fitted(
 ) -> CallToolResult:
     """Return the fullest answer of at most about `tokens_max` tokens, text and structure each.
 
-    `make(rows, bare)` builds it with a number of breakdown rows and without the first `bare` optional sections. Sections
-    go first, then rows: the rest is named, and a cursor leads to it.
+    `make(rows, bare)` builds it with a number of breakdown rows and without the first `bare`
+    optional sections. Sections go first, then rows: the rest is named, and a cursor leads to it.
     """
     rows, bare = len(report.breakdown), 0
     while True:

@@ -1,4 +1,6 @@
-"""Reports in words, for an agent that reads text: the number asked for first, then one line a row."""
+"""Reports in words, for an agent that reads text: the number asked for first, then one line a
+row.
+"""
 
 from __future__ import annotations
 

@@ -185,8 +185,10 @@ def _add_export(server: MCPServer, monitor: Monitor) -> None:
         since: Since = "24h",
         until: Until = None,
         file: Annotated[
-            str | None, Field(max_length=200, description="name below the export folder; "
-                                                          "default: in the answer")
+            str | None,
+            Field(
+                max_length=200, description="name below the export folder; default: in the answer"
+            ),
         ] = None,
     ) -> Annotated[CallToolResult, ExportAnswer]:
         """Export raw metrics to a file or into the answer."""
@@ -229,9 +231,7 @@ async def _report(
             limit=limit,
             cursor=cursor,
         )
-        report: Report = await monitor.in_thread(
-            lambda: getattr(monitor.reports, kind)(query)
-        )
+        report: Report = await monitor.in_thread(lambda: getattr(monitor.reports, kind)(query))
     except MonitoringError as error:
         raise ToolError(str(error)) from error
     return fitted(lambda rows, bare: _said(kind, report, query, rows, bare), report, max_tokens)

@@ -1,4 +1,6 @@
-"""`Reports`: one store, asked. Each call takes a fresh look; everything blocks, so event loops use a thread."""
+"""`Reports`: one store, asked. Each call takes a fresh look; everything blocks, so event loops
+use a thread.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from contextframe_monitoring.store.store import Store
 
 
 class Reports:
-    """The reports of one store. They raise `InvalidError` for a bad question, `StoreError` for a bad store."""
+    """The reports of one store. They raise `InvalidError` for a bad question, `StoreError` for a
+    bad store.
+    """
 
     def __init__(self, store: Store, config: MonitoringConfig, clock: Clock) -> None:
         """Nothing is read yet."""
@@ -79,9 +83,7 @@ class Reports:
 
     def cost(self, query: ReportQuery, monthly_budget: Decimal | None = None) -> CostReport:
         """Return the cost report."""
-        return cost_report(
-            Snapshot(self.store), query, self.config, monthly_budget=monthly_budget
-        )
+        return cost_report(Snapshot(self.store), query, self.config, monthly_budget=monthly_budget)
 
     def performance_summary(self, period: str) -> dict[str, Any]:
         """Return the summary of a period in the words of the statistics seed."""
@@ -98,9 +100,7 @@ class Reports:
 
     def status(self, last_error: str | None = None) -> StatusReport:
         """Return how the monitor itself is doing."""
-        return status_report(
-            self.store, self.config, self._clock.now_us(), last_error=last_error
-        )
+        return status_report(self.store, self.config, self._clock.now_us(), last_error=last_error)
 
     def verify(self) -> VerifyReport:
         """Return the proof of completeness."""

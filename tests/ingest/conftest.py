@@ -14,6 +14,7 @@ from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from tests.clocks import ManualClock
 from tests.recorded import recorded
 
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()

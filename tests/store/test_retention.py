@@ -128,5 +128,3 @@ def test_nothing_expires_on_the_word_of_a_clock_that_jumped(
     clock.us += 365 * DAY_US
     keeper.compact()
     assert kept(store) == (4, 0, True)
-
-
