@@ -167,25 +167,26 @@ def _measured(group: _Ints, size: int, values: _Floats) -> dict[str, pa.Array]:
     low, high = np.full(size, np.inf), np.full(size, -np.inf)
     np.minimum.at(low, group, values)
     np.maximum.at(high, group, values)
-    positive = values > 0
-    owners, offsets, packed = histogram.build(group[positive], values[positive])
+    built = histogram.build(group, values)
+    zeros = np.zeros(size, np.int64)
+    zeros[built.owners] = built.zeros
     count = np.bincount(group, minlength=size)
     return {
         "duration_count": _integers(count),
         "sum": pa.array(np.bincount(group, weights=values, minlength=size), pa.float64()),
         "min": pa.array(low, pa.float64(), mask=count == 0),
         "max": pa.array(high, pa.float64(), mask=count == 0),
-        "zeros": _integers(np.bincount(group[~positive], minlength=size)),
-        "histogram": _binary(size, owners, offsets, packed),
+        "zeros": _integers(zeros),
+        "histogram": _binary(size, built),
     }
 
 
-def _binary(size: int, owners: _Ints, offsets: _Ints, packed: bytes) -> pa.Array:
+def _binary(size: int, built: histogram.Built) -> pa.Array:
     """Return one packed histogram for each group, empty for a group that measured nothing."""
     lengths = np.zeros(size, np.int64)
-    lengths[owners] = np.diff(offsets)
+    lengths[built.owners] = np.diff(built.packed.offsets)
     at = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    buffers = [None, pa.py_buffer(at.tobytes()), pa.py_buffer(packed)]
+    buffers = [None, pa.py_buffer(at.tobytes()), pa.py_buffer(built.packed.data)]
     return pa.Array.from_buffers(pa.binary(), size, buffers)
 
 

@@ -1,0 +1,73 @@
+"""Labels and their codes: strings become small integers once per batch, not once per row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from contextframe_monitoring.core.queries import OTHER_LABEL
+from contextframe_monitoring.query.source import Integers
+
+LABELS_MAX = 50_000
+
+
+class Labels:
+    """Numbers the distinct labels of a column in the order in which they turn up.
+
+    Beyond `labels_max` every new label gets the code of `(other)`, and `overflowed` says so.
+    """
+
+    def __init__(self, labels_max: int = LABELS_MAX) -> None:
+        """Begin without labels."""
+        self.names: list[str | None] = []
+        self.overflowed = False
+        self._codes: dict[str | None, int] = {}
+        self._labels_max = labels_max
+        self._dictionary: pa.Array | None = None
+        self._table: Integers = np.zeros(0, np.int64)
+
+    def __len__(self) -> int:
+        """Return the number of codes given so far."""
+        return len(self.names)
+
+    def code(self, label: str | None) -> int:
+        """Return the code of a label, a new one when it was not seen before."""
+        found = self._codes.get(label)
+        if found is not None:
+            return found
+        if len(self.names) >= self._labels_max and label != OTHER_LABEL:
+            self.overflowed = True
+            return self.code(OTHER_LABEL)
+        self._codes[label] = len(self.names)
+        self.names.append(label)
+        return len(self.names) - 1
+
+    def known(self, label: str | None) -> int | None:
+        """Return the code of a label, None when it was not seen yet."""
+        return self._codes.get(label)
+
+    def learn(self, array: pa.Array) -> pa.DictionaryArray:
+        """Number the labels of a column's dictionary; a column without one is encoded."""
+        if not pa.types.is_dictionary(array.type):
+            array = _as_strings(array).dictionary_encode()
+        dictionary = array.dictionary
+        if self._dictionary is None or not dictionary.equals(self._dictionary):
+            codes = [self.code(label) for label in dictionary.to_pylist()]
+            self._table = np.array([*codes, -1], np.int64)
+            self._dictionary = dictionary
+        return array
+
+    def codes(self, array: pa.Array) -> Integers:
+        """Return the code of each row's label; null is a label too."""
+        array = self.learn(array)
+        indices = array.indices
+        if indices.null_count:
+            self._table[-1] = self.code(None)
+            indices = pc.fill_null(indices, len(self._table) - 1)
+        codes: Integers = self._table.take(indices.to_numpy(zero_copy_only=False))
+        return codes
+
+
+def _as_strings(array: pa.Array) -> pa.Array:
+    return array if pa.types.is_string(array.type) else array.cast(pa.string())

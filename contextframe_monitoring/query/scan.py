@@ -1,0 +1,99 @@
+"""The rows that a query is about: read in batches, filtered, with the columns that are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from contextframe_monitoring.core.privacy import bounded_name
+from contextframe_monitoring.core.queries import NONE_LABEL, ReportQuery
+from contextframe_monitoring.core.records import OWN_SERVER
+from contextframe_monitoring.query.dimensions import key_for, must_occur, unknown_key
+from contextframe_monitoring.query.grouping import Grouping
+from contextframe_monitoring.query.keys import ATTRIBUTES, AttributeKey, Key
+from contextframe_monitoring.query.labels import Labels
+from contextframe_monitoring.query.source import Mask, Rows, RowSource
+
+_SHOWN_NAMES_MAX = 20
+
+
+class Scan:
+    """Reads one table for one query. `rows_read` counts the rows that passed the filters."""
+
+    def __init__(self, source: RowSource, table: str, query: ReportQuery) -> None:
+        """Prepare the keys of the query. Raises `InvalidError` on a key that can't be one."""
+        self.source, self.table, self.query = source, table, query
+        self.rows_read = 0
+        self._keys: dict[str, Key] = {}
+        self.grouping = Grouping([self.key(name) for name in query.group_by])
+        self._filters = [(self.key(name), name) for name in query.where]
+        self._servers = None if query.shows_own else Labels()
+
+    def key(self, name: str) -> Key:
+        """Return the reader of a key, the same one each time."""
+        if name not in self._keys:
+            self._keys[name] = key_for(self.table, name, self.query.window)
+        return self._keys[name]
+
+    def rows(self, columns: Iterable[str]) -> Iterator[Rows]:
+        """Yield the rows in the window that pass all filters, in batches that are not empty.
+
+        Raises `InvalidError` at the end when a key of the query is no dimension and turns out to
+        be no attribute of any row in the window either.
+        """
+        wanted = dict.fromkeys((*columns, *self.grouping.columns))
+        for key, _ in self._filters:
+            wanted.update(dict.fromkeys(key.columns))
+        if self._servers is not None:
+            wanted["server"] = None
+        window = self.query.window
+        batches = self.source.batches(
+            self.table, tuple(wanted) or ("timestamp",), window.start_us, window.end_us
+        )
+        for batch in batches:
+            rows = Rows(batch)
+            if not len(rows):
+                continue
+            mask = self._mask(rows)
+            if mask is not None and not mask.all():
+                rows = rows.where(mask)
+            if len(rows):
+                self.rows_read += len(rows)
+                yield rows
+        self._check_keys()
+
+    def _mask(self, rows: Rows) -> Mask | None:
+        mask = self._not_own(rows)
+        for key, name in self._filters:
+            value = self.query.where[name]
+            equal = key.mask(rows, None if value == NONE_LABEL else value)
+            mask = equal if mask is None else mask & equal
+        return mask
+
+    def _not_own(self, rows: Rows) -> Mask | None:
+        if self._servers is None:
+            return None
+        servers = self._servers.learn(rows.array("server"))
+        own = self._servers.known(OWN_SERVER)
+        return None if own is None else self._servers.codes(servers) != own
+
+    def _check_keys(self) -> None:
+        for where, names in (("group_by", self.query.group_by), ("where", self.query.where)):
+            for name in names:
+                key = self._keys[name]
+                if isinstance(key, AttributeKey) and not key.found and must_occur(self.table, name):
+                    self._check_occurs(where, name)
+
+    def _check_occurs(self, where: str, name: str) -> None:
+        """Look for the attribute in all rows of the window, those that were filtered out too."""
+        window, others = self.query.window, set[str]()
+        for batch in self.source.batches(self.table, (ATTRIBUTES,), window.start_us, window.end_us):
+            pairs = batch.column(0).flatten().drop_null()
+            names = pc.list_element(pc.split_pattern(pairs, "=", max_splits=1), 0).unique()
+            if pc.is_in(pa.scalar(name), value_set=names).as_py():
+                return
+            others.update(names.slice(0, _SHOWN_NAMES_MAX).to_pylist())
+        shown = sorted(others)[:_SHOWN_NAMES_MAX]
+        raise unknown_key(where, self.table, name, tuple(bounded_name(other) for other in shown))

@@ -1,0 +1,96 @@
+"""Where reports read from, and one batch of raw rows as numpy columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+class RowSource(Protocol):
+    """Raw rows of the store as they stood at one moment."""
+
+    def batches(
+        self, table: str, columns: Sequence[str], start_us: int | None, end_us: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield rows with `start_us <= timestamp < end_us`, these columns only, in any order.
+
+        Label columns are `dictionary<int32, string>`; dictionaries differ between batches and may
+        hold a label twice.
+        """
+        ...
+
+    def oldest_us(self, table: str) -> int | None:
+        """Return how far back raw rows reach; None when there are none."""
+        ...
+
+
+class Rows:
+    """One batch of rows: each column converted at most once, without a copy where possible."""
+
+    __slots__ = ("_batch", "_columns")
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        """Wrap a batch; its columns are looked up by name."""
+        self._batch = batch
+        self._columns: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return int(self._batch.num_rows)
+
+    def array(self, name: str) -> pa.Array:
+        """Return a column as Arrow has it."""
+        return self._batch.column(self._batch.schema.get_field_index(name))
+
+    def times_us(self) -> Integers:
+        """Return the timestamps in microseconds since the epoch."""
+        times: Integers = self._converted("timestamp", _times)
+        return times
+
+    def integers(self, name: str) -> Integers:
+        """Return a column of integers, 0 where it is null: see `known`."""
+        values: Integers = self._converted(name, _integers)
+        return values
+
+    def floats(self, name: str) -> Floats:
+        """Return a column of numbers, NaN where it is null."""
+        values: Floats = self._converted(name, _floats)
+        return values
+
+    def known(self, name: str) -> Mask | None:
+        """Return where a column is not null; None when it is null nowhere."""
+        array = self.array(name)
+        return array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+
+    def where(self, mask: Mask) -> Rows:
+        """Return the rows for which `mask` is true."""
+        return Rows(self._batch.filter(pa.array(mask)))
+
+    def _converted(self, name: str, convert: Any) -> Any:
+        if name not in self._columns:
+            self._columns[name] = convert(self.array(name))
+        return self._columns[name]
+
+
+def _times(array: pa.Array) -> Integers:
+    return _integers(array.cast(pa.int64()))
+
+
+def _integers(array: pa.Array) -> Integers:
+    whole = pc.fill_null(array, 0) if array.null_count else array
+    values: Integers = whole.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return values
+
+
+def _floats(array: pa.Array) -> Floats:
+    values: Floats = array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    return values
