@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import contextlib
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from contextframe_monitoring.cli.options import (
     FINDING,
     ConfigOption,
     JsonOption,
     StoreOption,
-    console,
     edge,
     settings,
 )
 from contextframe_monitoring.core.errors import MonitoringError
-from contextframe_monitoring.core.queries import ReportQuery, group_keys
-from contextframe_monitoring.core.reports import CostReport, PerformanceReport, UsageReport
-from contextframe_monitoring.core.status import VerifyReport
-from contextframe_monitoring.mcp.answers import Said, ms, percent, usd
-from contextframe_monitoring.mcp.sayings import say_cost, say_performance, say_usage
-from contextframe_monitoring.mcp.tools import filters
-from contextframe_monitoring.monitor import Monitor
-from contextframe_monitoring.query.reports import Reports
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.core.queries import ReportQuery
+    from contextframe_monitoring.query.reports import Reports
 
 Since = Annotated[
     str | None,
@@ -72,7 +66,7 @@ def performance(
     found = reports.performance(
         _question(reports, "performance", since, until, group_by, tz, filter, limit, include_own)
     )
-    _print(found.json_text(indent=2) if json else None, lambda: print_performance(found))
+    _print("performance", found, found.json_text(indent=2) if json else None)
 
 
 @report.command()
@@ -97,7 +91,7 @@ def usage(
     found = reports.usage(
         _question(reports, "usage", since, until, group_by, tz, filter, limit, include_own)
     )
-    _print(found.json_text(indent=2) if json else None, lambda: print_usage(found))
+    _print("usage", found, found.json_text(indent=2) if json else None)
 
 
 @report.command()
@@ -122,7 +116,7 @@ def cost(
     found = reports.cost(
         _question(reports, "cost", since, until, group_by, tz, filter, limit, include_own)
     )
-    _print(found.json_text(indent=2) if json else None, lambda: print_cost(found))
+    _print("cost", found, found.json_text(indent=2) if json else None)
 
 
 @edge
@@ -131,18 +125,18 @@ def verify(
 ) -> None:
     """Prove that everything recorded is stored, once. Exit status 0 only when it is complete."""
     found = _reports(store, config).verify()
-    _print(found.model_dump_json(indent=2) if json else None, lambda: print_verify(found))
+    _print("verify", found, found.model_dump_json(indent=2) if json else None)
     if not found.complete:
         raise typer.Exit(FINDING)
 
 
 def _reports(store: str | None, config: str | None) -> Reports:
     """Open a store for reading; drain it first where nobody keeps it and it can be written."""
+    from contextframe_monitoring.monitor import Monitor
+
     monitor = Monitor.open(settings(store, config, enabled=False))
-    try:
+    with contextlib.suppress(MonitoringError):  # one that can't be written is still read
         monitor.drain()
-    except MonitoringError:
-        pass  # a store that can't be written is still read: the frames in its spool are seen
     return monitor.reports
 
 
@@ -157,6 +151,8 @@ def _question(
     limit: int,
     include_own: bool,
 ) -> ReportQuery:
+    from contextframe_monitoring.core.queries import filters, group_keys
+
     return reports.question(
         kind,
         since=since,
@@ -169,98 +165,11 @@ def _question(
     )
 
 
-def _print(text: str | None, show: Any) -> None:
-    if text is None:
-        show()
-    else:
+def _print(name: str, found: Any, text: str | None) -> None:
+    """Print a report: its JSON, or the table that `cli.printing` makes of it."""
+    if text is not None:
         typer.echo(text)
-
-
-def _say(said: Said, rows: int) -> None:
-    """Print a headline, and the lines that are no rows of the table."""
-    console.print(said.headline, markup=False, highlight=False)
-    for line in [*said.lines[: len(said.lines) - rows]]:
-        console.print(line, markup=False, highlight=False)
-
-
-def _table(*names: str) -> Table:
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    table.add_column(names[0], overflow="fold")
-    for name in names[1:]:
-        table.add_column(name, justify="right")
-    return table
-
-
-def print_performance(found: PerformanceReport) -> None:
-    """Print a performance report."""
-    said = say_performance(found)
-    console.print(said.headline, markup=False, highlight=False)
-    if found.note:
-        console.print(found.note, markup=False, highlight=False)
-    if not found.breakdown:
         return
-    table = _table("category", "count", "errors", "rate", "slow", "p50", "p95", "p99", "max")
-    for row in found.breakdown:
-        table.add_row(
-            escape(row.category),
-            f"{row.count:,}",
-            f"{row.errors:,}",
-            percent(row.error_rate),
-            f"{row.slow:,}",
-            ms(row.p50_ms),
-            ms(row.p95_ms),
-            ms(row.p99_ms),
-            ms(row.max_ms),
-        )
-    console.print(table)
-    _print_more(found.more)
+    from contextframe_monitoring.cli import printing
 
-
-def print_usage(found: UsageReport) -> None:
-    """Print a usage report."""
-    console.print(say_usage(found).headline, markup=False, highlight=False)
-    if found.note:
-        console.print(found.note, markup=False, highlight=False)
-    if not found.breakdown:
-        return
-    table = _table("category", "count")
-    for row in found.breakdown:
-        table.add_row(escape(row.category), f"{row.count:,}")
-    console.print(table)
-    _print_more(found.more)
-
-
-def print_cost(found: CostReport) -> None:
-    """Print a cost report."""
-    said = say_cost(found)
-    console.print(said.headline, markup=False, highlight=False)
-    for line in said.lines[: len(said.lines) - len(found.breakdown)]:
-        console.print(line, markup=False, highlight=False)
-    if not found.breakdown:
-        return
-    table = _table("category", "cost", "share", "facts")
-    for row in found.breakdown:
-        share = "-" if row.percentage is None else f"{row.percentage} %"
-        table.add_row(escape(row.category), usd(row.cost), share, f"{row.count:,}")
-    console.print(table)
-    _print_more(found.more)
-
-
-def print_verify(found: VerifyReport) -> None:
-    """Print the proof of completeness."""
-    word = "complete" if found.complete else "NOT complete"
-    console.print(
-        f"{word}: {found.recorded:,} recorded = {found.stored:,} stored + {found.waiting:,} waiting"
-        f" + {found.expired:,} expired + {sum(found.lost.values()):,} lost + {found.gaps:,} missing;"
-        f" {found.duplicates:,} duplicates",
-        style="green" if found.complete else "red",
-        markup=False,
-        highlight=False,
-    )
-    for finding in found.findings:
-        console.print(f"- {finding.problem}; {finding.remedy}", markup=False, highlight=False)
-
-
-def _print_more(rows: int) -> None:
-    if rows:
-        console.print(f"{rows:,} more rows: raise --limit", markup=False, highlight=False)
+    getattr(printing, f"print_{name}")(found)

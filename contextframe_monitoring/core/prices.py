@@ -49,6 +49,11 @@ class Rate:
         tiers = tuple((above, _EXACT.multiply(rate, factor)) for above, rate in self.tiers)
         return Rate(_EXACT.multiply(self.base, factor), tiers)
 
+    def __str__(self) -> str:
+        """Return the rate as a person reads it."""
+        above = [f"{rate:f} above {tokens:,} tokens" for tokens, rate in self.tiers]
+        return ", ".join([f"{self.base:f}", *above])
+
 
 Rates = Mapping[str, Rate]
 """Rates by price key (`input_mtok`, `web_searches_kcount`, ...)."""

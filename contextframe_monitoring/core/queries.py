@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from contextframe_monitoring.core.errors import InvalidError
@@ -80,6 +80,17 @@ def group_keys(text: str | None) -> tuple[str, ...]:
     if len(text) > KEYS_MAX * NAME_CHARS_MAX:
         raise InvalidError("group_by", text, f"expected at most {KEYS_MAX} keys")
     return tuple(part.strip() for part in text.split(","))
+
+
+def filters(pairs: Iterable[str]) -> dict[str, str]:
+    """Return `key=value` texts as a dictionary. Raises `InvalidError`."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key.strip():
+            raise InvalidError("where", pair, "expected key=value, for example status=error")
+        found[key.strip()] = value
+    return found
 
 
 def _check_number(name: str, value: object, low: int, high: int) -> None:

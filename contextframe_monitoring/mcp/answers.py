@@ -6,23 +6,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
-from contextframe_monitoring.core.errors import shown
 from contextframe_monitoring.core.reports import Report
+from contextframe_monitoring.core.sayings import Said
 from contextframe_monitoring.core.tokens import estimate_tokens
-
-_PLAIN_CHARS_MAX = 80
-
-
-class Said(NamedTuple):
-    """A report in words: the number that was asked for, then lines."""
-
-    headline: str
-    lines: list[str]
 
 
 def answer(headline: str, lines: Sequence[str], structured: dict[str, Any]) -> CallToolResult:
@@ -62,31 +53,3 @@ def fitted(
             bare += 1
         else:
             rows = min(rows - 1, rows * tokens_max // size)
-
-
-def cell(value: object) -> str:
-    """Return a category for a line of text; a strange one is quoted, so that it reads as data."""
-    text = str(value)
-    plain = text.isprintable() and all(char.isalnum() or char in "_-./:@+ ()" for char in text)
-    return text if plain and len(text) <= _PLAIN_CHARS_MAX else shown(text)
-
-
-def ms(value: float | None) -> str:
-    """Return milliseconds as people write them."""
-    if value is None:
-        return "-"
-    if value >= 60_000:
-        return f"{value / 60_000:.1f} min"
-    if value >= 1000:
-        return f"{value / 1000:.2f} s"
-    return f"{value:.3g} ms"
-
-
-def percent(value: float | None) -> str:
-    """Return a ratio in percent."""
-    return "-" if value is None else f"{100 * value:.3g} %"
-
-
-def usd(value: object) -> str:
-    """Return an amount of USD as people write it; None is unknown."""
-    return "unknown" if value is None else f"${value:,.4f}"

@@ -10,11 +10,17 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from contextframe_monitoring.core.cursor import next_cursor
-from contextframe_monitoring.core.errors import InvalidError, MonitoringError
-from contextframe_monitoring.core.queries import ReportQuery, group_keys
+from contextframe_monitoring.core.errors import MonitoringError
+from contextframe_monitoring.core.queries import ReportQuery, filters, group_keys
 from contextframe_monitoring.core.reports import Report
-from contextframe_monitoring.mcp.answers import Said, answer, fitted, structure
-from contextframe_monitoring.mcp.sayings import say_cost, say_performance, say_status, say_usage
+from contextframe_monitoring.core.sayings import (
+    Said,
+    say_cost,
+    say_performance,
+    say_status,
+    say_usage,
+)
+from contextframe_monitoring.mcp.answers import answer, fitted, structure
 from contextframe_monitoring.monitor import Monitor
 
 TOOL_NAMES = (
@@ -252,14 +258,3 @@ def _said(
     if following is not None:
         structured["next_cursor"] = following
     return said, structured
-
-
-def filters(pairs: list[str]) -> dict[str, str]:
-    """Return `key=value` texts as a dictionary. Raises `InvalidError`."""
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator or not key.strip():
-            raise InvalidError("where", pair, "expected key=value, for example status=error")
-        found[key.strip()] = value
-    return found

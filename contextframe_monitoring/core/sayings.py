@@ -1,14 +1,22 @@
-"""Reports in words, for an agent that reads text: the number asked for first, then one line a
-row.
-"""
+"""Reports in words, for an agent or a person who reads text: the number asked for first, then lines."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from contextframe_monitoring.core.errors import shown
 from contextframe_monitoring.core.reports import CostReport, PerformanceReport, UsageReport
 from contextframe_monitoring.core.status import StatusReport, WriterStatus
-from contextframe_monitoring.mcp.answers import Said, cell, ms, percent, usd
 
 _LINES_MAX = 50
+_PLAIN_CHARS_MAX = 80
+
+
+class Said(NamedTuple):
+    """A report in words: the number that was asked for, then lines."""
+
+    headline: str
+    lines: list[str]
 
 
 def say_performance(report: PerformanceReport) -> Said:
@@ -91,3 +99,31 @@ def _more(rows: int, omitted: tuple[str, ...]) -> list[str]:
     if omitted:
         lines.append(f"left out to stay short: {', '.join(omitted)}")
     return lines
+
+
+def cell(value: object) -> str:
+    """Return a category for a line of text; a strange one is quoted, so that it reads as data."""
+    text = str(value)
+    plain = text.isprintable() and all(char.isalnum() or char in "_-./:@+ ()" for char in text)
+    return text if plain and len(text) <= _PLAIN_CHARS_MAX else shown(text)
+
+
+def ms(value: float | None) -> str:
+    """Return milliseconds as people write them."""
+    if value is None:
+        return "-"
+    if value >= 60_000:
+        return f"{value / 60_000:.1f} min"
+    if value >= 1000:
+        return f"{value / 1000:.2f} s"
+    return f"{value:.3g} ms"
+
+
+def percent(value: float | None) -> str:
+    """Return a ratio in percent."""
+    return "-" if value is None else f"{100 * value:.3g} %"
+
+
+def usd(value: object) -> str:
+    """Return an amount of USD as people write it; None is unknown."""
+    return "unknown" if value is None else f"${value:,.4f}"

@@ -1,0 +1,72 @@
+"""What the demo plays: a real client, a real server under `wrap`, and a SIGKILL between two acts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import anyio
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.types import Implementation
+
+from contextframe_monitoring.cli.demo import SERVER
+from contextframe_monitoring.core.errors import UnavailableError
+from contextframe_monitoring.store.machine import spool_folder
+from contextframe_monitoring.store.spool.reader import is_alive, read_spool
+
+CALLS = 30
+_ZONES = ("Europe/Berlin", "Asia/Tokyo", "America/New_York", "No/Such_Zone")
+_SECONDS_MAX = 30
+
+Advance = Callable[[str], None]
+
+
+def play(store: str, advance: Advance) -> int:
+    """Return how many answers the client got from the tool, before and after the kill."""
+    return anyio.run(_first_act, store, advance) + anyio.run(_second_act, store, advance)
+
+
+def _client(store: str) -> Client:
+    wrap = ["-m", "contextframe_monitoring", "wrap", "--name", "time", "--store", store, "--"]
+    server = StdioServerParameters(
+        command=sys.executable, args=[*wrap, sys.executable, "-m", SERVER], env=dict(os.environ)
+    )
+    return Client(server, client_info=Implementation(name="demo-agent", version="1"))
+
+
+async def _ask(client: Client, advance: Advance, what: str) -> int:
+    for number in range(CALLS):
+        zone = _ZONES[number % len(_ZONES)]
+        await client.call_tool("get_current_time", {"timezone": zone})
+        advance(what)
+    return CALLS
+
+
+async def _first_act(store: str, advance: Advance) -> int:
+    """Use the server, then kill its monitor with SIGKILL while the client is connected."""
+    answered = 0
+    try:
+        async with _client(store) as client:
+            answered = await _ask(client, advance, "mcp-server-time under wrap")
+            os.kill(_living_writer(store), signal.SIGKILL)
+            with anyio.fail_after(_SECONDS_MAX):
+                await client.call_tool("get_current_time", {"timezone": "UTC"})
+    except (MCPError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        return answered  # the connection died with the process: that was the point
+    except ExceptionGroup:
+        return answered
+    return answered
+
+
+async def _second_act(store: str, advance: Advance) -> int:
+    async with _client(store) as client:
+        return await _ask(client, advance, "killed with SIGKILL, and started again")
+
+
+def _living_writer(store: str) -> int:
+    for writer in read_spool(spool_folder(store, None)):
+        if writer.header is not None and is_alive(writer.folder):
+            return writer.header.pid
+    raise UnavailableError("the wrapped server has no spool: nothing was recorded")
