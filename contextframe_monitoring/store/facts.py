@@ -33,6 +33,24 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from contextframe_monitoring.core.errors import ConflictError, UnavailableError
 
+__all__ = [
+    "METADATA",
+    "Connection",
+    "Cursor",
+    "Engine",
+    "FactRow",
+    "claim_journal",
+    "clear_journal",
+    "create_tables",
+    "forget_facts",
+    "read_cursors",
+    "read_groups",
+    "read_journal",
+    "read_page",
+    "write_cursors",
+    "write_facts",
+    "write_journal",
+]
 METADATA = MetaData()
 _KEYS_PER_STATEMENT_MAX = 500
 """SQLite allows 32,766 bound values a statement since 3.32; older builds 999."""
@@ -126,7 +144,7 @@ def read_cursors(connection: Connection, source: str) -> dict[str, Cursor]:
 def write_cursors(connection: Connection, cursors: Iterable[Cursor]) -> None:
     """Store `cursors`, each in place of the one that its file had."""
     rows = {_cursor_key(c): {"cursor_key": _cursor_key(c), **_fields(c)} for c in cursors}
-    _replace(connection, _CURSORS, _CURSORS.c.cursor_key, rows)
+    _replace(connection, _CURSORS, _CURSORS.c.cursor_key, rows, list(rows))
 
 
 def read_groups(connection: Connection, groups: Iterable[str]) -> list[FactRow]:
@@ -145,8 +163,8 @@ def read_page(connection: Connection, after: str, rows_max: int) -> list[FactRow
     return [_fact_row(row) for row in rows]
 
 
-def write_facts(connection: Connection, facts: Iterable[FactRow]) -> None:
-    """Store `facts`, each in place of the one of the same key."""
+def write_facts(connection: Connection, facts: Iterable[FactRow], stored: Iterable[str]) -> None:
+    """Store `facts`; `stored` names those of them that take the place of one that is there."""
     rows = {
         fact.key: {
             "fact_key": fact.key,
@@ -160,7 +178,7 @@ def write_facts(connection: Connection, facts: Iterable[FactRow]) -> None:
         }
         for fact in facts
     }
-    _replace(connection, _FACTS, _FACTS.c.fact_key, rows)
+    _replace(connection, _FACTS, _FACTS.c.fact_key, rows, list(stored))
 
 
 def forget_facts(connection: Connection, before_us: int) -> int:
@@ -220,9 +238,13 @@ def _portions(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
 
 
 def _replace(
-    connection: Connection, table: Table, key: Column[str], rows: Mapping[str, Mapping[str, object]]
+    connection: Connection,
+    table: Table,
+    key: Column[str],
+    rows: Mapping[str, Mapping[str, object]],
+    stored: Sequence[str],
 ) -> None:
-    for keys in _portions(list(rows)):
+    for keys in _portions(stored):
         connection.execute(delete(table).where(key.in_(keys)))
     if rows:
         connection.execute(insert(table), list(rows.values()))

@@ -28,14 +28,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import msgspec
-from sqlalchemy import Connection, Engine
 
 from contextframe_monitoring.core.errors import StoreError, UnavailableError
 from contextframe_monitoring.core.records import CostRecord
 from contextframe_monitoring.ingest.transcripts.settlement import Price, revision_of, settled
 from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
 from contextframe_monitoring.store import facts as state
-from contextframe_monitoring.store.facts import Cursor, FactRow
+from contextframe_monitoring.store.facts import Connection, Cursor, Engine, FactRow
 
 Record = Callable[[CostRecord], bool]
 StoredFacts = Callable[[Collection[str]], Mapping[str, int]]
@@ -47,8 +46,11 @@ PAGE_ROWS_MAX = 2000
 
 
 class _Batch(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What one step of an import changes; `stored` are the keys of those `rows` that exist."""
+
     version: int
     rows: list[FactRow]
+    stored: list[str]
     records: list[CostRecord]
     cursors: list[Cursor]
 
@@ -94,7 +96,7 @@ class Books:
         with self._engine.begin() as connection:
             state.claim_journal(connection)
             stored = state.read_groups(connection, groups)
-            batch = _batch(settled(stored, facts, self._price), cursors)
+            batch = _batch(stored, settled(stored, facts, self._price), cursors)
             self._write_down(connection, batch)
         return self._carry_through(batch, batch.records)
 
@@ -107,7 +109,7 @@ class Books:
                 state.claim_journal(connection)
                 page = state.read_page(connection, after, PAGE_ROWS_MAX)
                 stored = state.read_groups(connection, {row.group for row in page})
-                batch = _batch(settled(stored, (), self._price, all_anew=True), ())
+                batch = _batch(stored, settled(stored, (), self._price, all_anew=True), ())
                 self._write_down(connection, batch)
             yield self._carry_through(batch, batch.records)
             after = page[-1].key if len(page) == PAGE_ROWS_MAX else None
@@ -133,13 +135,24 @@ class Books:
         return missing
 
 
-def _batch(settlement: tuple[list[FactRow], list[CostRecord]], cursors: Iterable[Cursor]) -> _Batch:
+def _batch(
+    stored: Iterable[FactRow],
+    settlement: tuple[list[FactRow], list[CostRecord]],
+    cursors: Iterable[Cursor],
+) -> _Batch:
     rows, records = settlement
-    return _Batch(version=BATCH_VERSION, rows=rows, records=records, cursors=list(cursors))
+    changed = {row.key for row in rows} & {row.key for row in stored}
+    return _Batch(
+        version=BATCH_VERSION,
+        rows=rows,
+        stored=sorted(changed),
+        records=records,
+        cursors=list(cursors),
+    )
 
 
 def _store(connection: Connection, batch: _Batch) -> None:
-    state.write_facts(connection, batch.rows)
+    state.write_facts(connection, batch.rows, batch.stored)
     state.write_cursors(connection, batch.cursors)
     state.clear_journal(connection)
 

@@ -27,7 +27,7 @@ def found_files(
     """
     found: dict[Path, os.stat_result] = {}
     for path in paths:
-        place = Path(os.path.abspath(path))  # noqa: PTH100 - a link keeps its own name
+        place = Path(os.path.abspath(path))
         if not place.exists():
             raise NotFoundError(
                 "transcript path", os.fspath(path), "give a folder or a .jsonl file"

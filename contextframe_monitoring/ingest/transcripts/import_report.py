@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from contextframe_monitoring.core.records import CostRecord
+from contextframe_monitoring.ingest.transcripts.settlement import calls_of
 
 NAMED_MAX = 50
 """Of lines, places and models that a report names; the rest is counted."""
@@ -62,21 +63,16 @@ class ImportReport:
     def add(self, records: Iterable[CostRecord]) -> None:
         """Count what was recorded."""
         for record in records:
+            calls = calls_of(record.metadata)
             self.records += 1
-            self.calls += record.units or 0
-            self.tokens += (
-                (record.input_tokens or 0)
-                + (record.cache_read_tokens or 0)
-                + (record.cache_write_5m_tokens or 0)
-                + (record.cache_write_1h_tokens or 0)
-                + (record.output_tokens or 0)
-            )
+            self.calls += calls
+            self.tokens += record.units or 0
             self.amount_nano_usd += record.amount_nano_usd or 0
-            if record.amount_nano_usd is None and record.units:
-                self.unpriced_calls += record.units
+            if record.amount_nano_usd is None and calls:
+                self.unpriced_calls += calls
                 model = record.model or MODEL_UNKNOWN
                 if model in self.unpriced or len(self.unpriced) < NAMED_MAX:
-                    self.unpriced[model] += record.units
+                    self.unpriced[model] += calls
 
     def skip(self, line: SkippedLine) -> None:
         """Count a line that was left out, and name it while there is room."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from contextframe_monitoring.core.money import nano_usd
 from contextframe_monitoring.ingest.transcripts.dialect import LineError
 from contextframe_monitoring.ingest.transcripts.usage_fact import (
     MODEL_CHARS_MAX,
@@ -41,7 +42,6 @@ _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _COST_USD_MAX = Decimal(1_000_000)
-_NANO = Decimal("1e-9")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]")
 
 
@@ -54,9 +54,14 @@ def time_us(timestamp: datetime) -> int:
 
 def checked_name(field: str, value: str | None) -> str | None:
     """Return `value`, which may be absent but neither empty nor unprintable."""
-    if value is not None and not (value and value.isprintable()):
-        raise LineError(f"{field} is {'not printable' if value else 'empty'}")
+    if value is not None and not (value.isprintable() and value.strip()):
+        raise LineError(f"{field} is {'empty' if value.isprintable() else 'not printable'}")
     return value
+
+
+def label(value: str | None) -> str | None:
+    """Return what a flag is called, None when it is blank."""
+    return value if value and value.strip() else None
 
 
 def key_part(name: str) -> str:
@@ -70,13 +75,13 @@ def check_version(version: str | None) -> None:
         raise LineError("version is not of the form 1.2.3")
 
 
-def nano_usd(usd: Decimal | None) -> int | None:
+def reported_nano_usd(usd: Decimal | None) -> int | None:
     """Return a cost in nano-dollars, rounded half-even."""
     if usd is None:
         return None
     if not (usd.is_finite() and 0 <= usd <= _COST_USD_MAX):
         raise LineError(f"cost is not between 0 and {_COST_USD_MAX} USD")
-    return int(usd.quantize(_NANO, ROUND_HALF_EVEN).scaleb(9))
+    return nano_usd(usd)
 
 
 def tool_names(names: Iterable[str | None]) -> tuple[str, ...]:

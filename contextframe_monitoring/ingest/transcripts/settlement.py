@@ -3,7 +3,7 @@
 A record is never changed. A fact that grew gets one more record with the differences; one that
 changed in anything else (its session, its day, whether it is priced at all) gets one that takes the
 old back and one that states the new, so that sums by any dimension are right; one that turns out to
-be a replay is taken back. `units` counts calls: 1, 0 or -1.
+be a replay is taken back. `calls` counts calls: 1, 0 or -1.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ Price = Callable[[UsageFact], tuple[int | None, str | None]]
 """Returns nano-dollars (None: unknown) and the id of the price."""
 
 COST_TYPE = "llm"
+OPERATION = "completion"
 _MEASURES = (
     "amount_nano_usd",
     "units",
@@ -37,9 +38,14 @@ _FACT = msgspec.msgpack.Decoder(UsageFact)
 
 
 class _Details(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The JSON in a record's `metadata`. `revision` numbers the records of one fact from 1."""
+    """The JSON in a record's `metadata`.
+
+    `revision` numbers the records of one fact from 1; `calls` is what the record adds to their
+    number: 1, 0 for a correction, -1 when it takes a call back.
+    """
 
     revision: int = 0
+    calls: int = 1
     service_tier: str | None = None
     speed: str | None = None
     web_searches: int = 0
@@ -51,6 +57,11 @@ _DETAILS = msgspec.json.Decoder(_Details)
 def revision_of(metadata: str | None) -> int:
     """Return the revision that a cost record's `metadata` carries, 0 when it has none."""
     return _DETAILS.decode(metadata).revision if metadata else 0
+
+
+def calls_of(metadata: str | None) -> int:
+    """Return how many calls a cost record with this `metadata` adds."""
+    return _DETAILS.decode(metadata).calls if metadata else 1
 
 
 def settled(
@@ -88,16 +99,19 @@ def _settled_fact(
     row: FactRow | None, fact: UsageFact, price: Price | None
 ) -> tuple[FactRow, list[CostRecord]]:
     """`price` is None when the fact doesn't count."""
-    before, after, amount, price_id = None, None, None, None
+    before, amount, price_id = None, None, None
+    revision = row.revision if row is not None else 0
     if row is not None and row.counted:
         before = bill(_FACT.decode(row.body), row.amount_nano_usd, row.price_id)
     if price is not None:
         reported = fact.reported_nano_usd
         amount, price_id = (reported, None) if reported is not None else price(fact)
-        after = bill(fact, amount, price_id)
-    records = corrections(before, after)
-    revision = row.revision if row is not None else 0
-    numbered = [_numbered(record, revision + n) for n, record in enumerate(records, 1)]
+    if price is not None and before is None:
+        records = [bill(fact, amount, price_id, revision + 1)]
+    else:
+        after = bill(fact, amount, price_id) if price is not None else None
+        found = enumerate(corrections(before, after), revision + 1)
+        records = [_marked(record, "revision", number) for number, record in found]
     new_row = FactRow(
         key=fact.key,
         group=fact.group,
@@ -108,11 +122,13 @@ def _settled_fact(
         price_id=price_id,
         body=msgspec.msgpack.encode(fact),
     )
-    return new_row, numbered
+    return new_row, records
 
 
-def bill(fact: UsageFact, amount_nano_usd: int | None, price_id: str | None) -> CostRecord:
-    """Return the whole of `fact` as one record; a cost that the tool reported is its amount."""
+def bill(
+    fact: UsageFact, amount_nano_usd: int | None, price_id: str | None, revision: int = 0
+) -> CostRecord:
+    """Return the whole of `fact` as one record, without a revision when that is 0."""
     provenance: Provenance = "computed" if fact.reported_nano_usd is None else "reported"
     return CostRecord(
         time_us=fact.time_us,
@@ -122,7 +138,8 @@ def bill(fact: UsageFact, amount_nano_usd: int | None, price_id: str | None) -> 
         provenance=None if amount_nano_usd is None else provenance,
         model=fact.model,
         operation_id=fact.request_id,
-        units=1,
+        operation=OPERATION,
+        units=fact.total_tokens,
         input_tokens=fact.input_tokens,
         cache_read_tokens=fact.cache_read_tokens,
         cache_write_5m_tokens=fact.cache_write_5m_tokens,
@@ -134,7 +151,7 @@ def bill(fact: UsageFact, amount_nano_usd: int | None, price_id: str | None) -> 
         source=fact.source,
         fact_id=fact.key,
         origin=_origin(fact.source, fact.session),
-        metadata=_metadata(fact.service_tier, fact.speed, fact.web_searches),
+        metadata=_metadata(revision, fact.service_tier, fact.speed, fact.web_searches),
         attributes=_attributes(fact),
     )
 
@@ -146,12 +163,13 @@ def corrections(before: CostRecord | None, after: CostRecord | None) -> list[Cos
     if _dimensions(before) != _dimensions(after):
         return [_taken_back(before), after]
     changes = {name: _difference(getattr(after, name), getattr(before, name)) for name in _MEASURES}
-    return [msgspec.structs.replace(after, **changes)] if any(changes.values()) else []
+    delta = msgspec.structs.replace(after, **changes)
+    return [_marked(delta, "calls", 0)] if any(changes.values()) else []
 
 
 def _taken_back(record: CostRecord) -> CostRecord:
     negatives = {name: _difference(None, getattr(record, name)) for name in _MEASURES}
-    return msgspec.structs.replace(record, **negatives)
+    return _marked(msgspec.structs.replace(record, **negatives), "calls", -1)
 
 
 def _difference(after: int | None, before: int | None) -> int | None:
@@ -162,16 +180,18 @@ def _dimensions(record: CostRecord) -> CostRecord:
     return msgspec.structs.replace(record, **dict.fromkeys(_MEASURES), price_id=None)
 
 
-def _numbered(record: CostRecord, revision: int) -> CostRecord:
-    """Put the revision in front of what `metadata` holds."""
+def _marked(record: CostRecord, name: str, number: int) -> CostRecord:
+    """Put a number in front of what `metadata` holds."""
     rest = (record.metadata or "{}")[1:]
-    metadata = f'{{"revision":{revision}{"" if rest == "}" else ","}{rest}'
+    metadata = f'{{"{name}":{number}{"" if rest == "}" else ","}{rest}'
     return msgspec.structs.replace(record, metadata=metadata)
 
 
 @lru_cache(maxsize=256)
-def _metadata(service_tier: str | None, speed: str | None, web_searches: int) -> str:
-    details = _Details(service_tier=service_tier, speed=speed, web_searches=web_searches)
+def _metadata(revision: int, service_tier: str | None, speed: str | None, web_searches: int) -> str:
+    details = _Details(
+        revision=revision, service_tier=service_tier, speed=speed, web_searches=web_searches
+    )
     return msgspec.json.encode(details).decode()
 
 

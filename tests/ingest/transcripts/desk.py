@@ -16,7 +16,7 @@ from contextframe_monitoring.ingest.transcripts.books import Books
 from contextframe_monitoring.ingest.transcripts.dialect import Dialect
 from contextframe_monitoring.ingest.transcripts.import_report import ImportReport
 from contextframe_monitoring.ingest.transcripts.importer import Importer
-from contextframe_monitoring.ingest.transcripts.settlement import revision_of
+from contextframe_monitoring.ingest.transcripts.settlement import calls_of, revision_of
 from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
 from contextframe_monitoring.store.facts import create_tables
 
@@ -163,8 +163,10 @@ class Desk:
 
 def totals(records: Collection[CostRecord]) -> dict[str, int]:
     """Sums over records, whatever they are corrections of."""
-    names = ("units", "amount_nano_usd", *TOKENS)
-    return {name: sum(getattr(record, name) or 0 for record in records) for name in names}
+    names = ("amount_nano_usd", "units", *TOKENS)
+    sums = {name: sum(getattr(record, name) or 0 for record in records) for name in names}
+    assert sums.pop("units") == sum(sums[name] for name in TOKENS)
+    return {"calls": sum(calls_of(record.metadata) for record in records), **sums}
 
 
 def grouped(
@@ -181,7 +183,8 @@ def grouped(
 def dimensions(record: CostRecord) -> tuple[Any, ...]:
     """Everything that a report can group by, and the flags."""
     details = msgspec.json.decode(record.metadata or "{}")
-    details.pop("revision")
+    details.pop("revision", None)
+    details.pop("calls", None)
     return (
         record.time_us,
         record.provider,

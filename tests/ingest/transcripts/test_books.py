@@ -4,16 +4,21 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from desk import OPUS, Desk, by_dimensions, line, price, written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
+from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import ConflictError, StoreError, UnavailableError
 from contextframe_monitoring.core.records import CostRecord
-from contextframe_monitoring.ingest.transcripts.books import BATCH_VERSION
+from contextframe_monitoring.ingest.recorder import open_recorder
+from contextframe_monitoring.ingest.transcripts.books import BATCH_VERSION, Books
 from contextframe_monitoring.ingest.transcripts.claude_code import CLAUDE_CODE
+from contextframe_monitoring.ingest.transcripts.importer import Importer
+from contextframe_monitoring.ingest.transcripts.settlement import calls_of
 from contextframe_monitoring.store import facts as state
+from tests.ingest.transcripts.desk import OPUS, Desk, by_dimensions, line, price, written
+from tests.recorded import recorded
 
 
 class Crash(Exception):  # noqa: N818
@@ -128,7 +133,7 @@ def test_a_refused_record_stops_the_import_and_the_next_one_goes_on(
     with pytest.raises(UnavailableError, match="refused cost record 1 of 2: nothing is lost"):
         desk.run()
     revive(desk)
-    assert (desk.run().finished_records, desk.totals()["units"]) == (2, 3)
+    assert (desk.run().finished_records, desk.totals()["calls"]) == (2, 3)
 
 
 def test_two_imports_do_not_settle_at_the_same_time(tmp_path: Path, engine: Engine) -> None:
@@ -143,11 +148,13 @@ def test_two_imports_do_not_settle_at_the_same_time(tmp_path: Path, engine: Engi
 
     desk.accepts = accepts
     desk.run()
-    assert (desk.totals()["units"], other.records) == (1, [])
+    assert (desk.totals()["calls"], other.records) == (1, [])
     other.books.settle([], [])
 
 
-@pytest.mark.parametrize("body", [b"\xff", msgspec.msgpack.encode([BATCH_VERSION + 1, [], [], []])])
+@pytest.mark.parametrize(
+    "body", [b"\xff", msgspec.msgpack.encode([BATCH_VERSION + 1, [], [], [], []])]
+)
 def test_a_journal_of_another_version_is_left_in_place(
     tmp_path: Path, engine: Engine, body: bytes
 ) -> None:
@@ -173,7 +180,10 @@ def test_what_had_no_price_is_priced_later_and_its_history_kept(
 
     desk.price = later
     (page,) = desk.books.reprice()
-    assert [(record.units, record.amount_nano_usd) for record in page] == [(-1, None), (1, 77)]
+    assert [(calls_of(record.metadata), record.amount_nano_usd) for record in page] == [
+        (-1, None),
+        (1, 77),
+    ]
     assert desk.records[-2:] == page
     known = sum(record.amount_nano_usd for record in desk.records if record.model == OPUS)
     assert desk.totals()["amount_nano_usd"] == known + 77
@@ -194,3 +204,36 @@ def test_a_crash_while_pricing_anew_is_made_good(tmp_path: Path, engine: Engine)
     revive(desk)
     assert sum(len(page) for page in desk.books.reprice()) == 0
     assert sum(record.amount_nano_usd for record in desk.records[3:]) == 3
+
+
+def test_a_process_that_dies_between_spool_and_state_counts_once(
+    tmp_path: Path, engine: Engine
+) -> None:
+    """With the recorder that ships: what the spool holds is found there again."""
+    desk = Desk(CLAUDE_CODE, tmp_path / "data", engine=engine)
+    transcript(tmp_path / "data", "a", "b", "c", "d")
+    config = MonitoringConfig(store=str(tmp_path / "store"), start_keeper=False)
+    first = open_recorder(config, label="import")
+
+    def record_two(record: CostRecord) -> bool:
+        if first.recorded == 2:
+            raise Crash
+        return first.record(record)
+
+    def stored_facts(_: object) -> dict[str, int]:
+        desk.records = recorded(tmp_path / "store" / "spool")
+        return desk.stored_facts({record.fact_id for record in desk.records})
+
+    def importer(record) -> Importer:
+        books = Books(engine, price=price, record=record, stored_facts=stored_facts)
+        return Importer(CLAUDE_CODE, desk.paths, books)
+
+    with pytest.raises(Crash):
+        importer(record_two).run()
+    second = open_recorder(config, label="import")
+    report = importer(second.record).run()
+    second.close()
+    first.close()
+    assert (report.finished_records, report.calls) == (2, 0)
+    standing = recorded(tmp_path / "store" / "spool")
+    assert sorted(record.operation_id for record in standing) == ["ra", "rb", "rc", "rd"]

@@ -5,7 +5,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from desk import (
+
+from contextframe_monitoring.core.errors import NotFoundError
+from contextframe_monitoring.ingest.transcripts.claude_code import (
+    CLAUDE_CODE,
+    ClaudeCodeReader,
+    default_folders,
+)
+from contextframe_monitoring.ingest.transcripts.dialect import LineError
+from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
+from tests.ingest.transcripts.desk import (
     HAIKU,
     OPUS,
     SONNET,
@@ -21,16 +30,7 @@ from desk import (
     written,
 )
 
-from contextframe_monitoring.core.errors import NotFoundError
-from contextframe_monitoring.ingest.transcripts.claude_code import (
-    CLAUDE_CODE,
-    ClaudeCodeReader,
-    default_folders,
-)
-from contextframe_monitoring.ingest.transcripts.dialect import LineError
-from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
-
-PLACE = Path("/home/me/.claude/projects/-home-me-demo/session-1.jsonl")
+PLACE = Path("/Users/me/.claude/projects/-Users-me-demo/session-1.jsonl")
 START_US = 1_770_760_495_364_000
 COLUMNS = ("messages", *TOKENS, "cost_usd")
 
@@ -59,7 +59,7 @@ def summed(desk: Desk, key) -> dict[str, dict[str, object]]:
     """Sums in the shape of expected.json."""
     return {
         name: {
-            "messages": sums["units"],
+            "messages": sums["calls"],
             **{column: sums[column] for column in TOKENS},
             "cost_usd": f"{Decimal(sums['amount_nano_usd']).scaleb(-9):.8f}",
         }
@@ -170,7 +170,7 @@ def test_a_line_becomes_a_fact_of_counts_ids_and_names_alone() -> None:
         message_id="msg_1",
         request_id="req_1",
         session="session-1",
-        project="-home-me-demo",
+        project="-Users-me-demo",
         subagent="a1",
         tools=("Bash", "Read"),
     )
@@ -179,23 +179,23 @@ def test_a_line_becomes_a_fact_of_counts_ids_and_names_alone() -> None:
 def test_a_growing_message_counts_once_with_its_largest_total(tmp_path: Path) -> None:
     lines = [line(output=1), line(output=40), line(output=7)]
     desk = imported(tmp_path, p__s=lines)
-    assert (desk.totals()["units"], desk.totals()["output_tokens"]) == (1, 40)
+    assert (desk.totals()["calls"], desk.totals()["output_tokens"]) == (1, 40)
 
 
 def test_one_message_in_two_files_counts_once(tmp_path: Path) -> None:
     desk = imported(tmp_path, p__s=[line(output=5)], p__resumed=[line(output=5, sessionId="s2")])
-    assert desk.totals()["units"] == 1
+    assert desk.totals()["calls"] == 1
 
 
 def test_a_message_of_two_requests_counts_twice(tmp_path: Path) -> None:
     desk = imported(tmp_path, p__s=[line(request="r1"), line(request="r2")])
-    assert desk.totals()["units"] == 2
+    assert desk.totals()["calls"] == 2
 
 
 def test_the_line_outside_a_sidechain_is_kept_even_if_it_is_smaller(tmp_path: Path) -> None:
     inside = line(output=99, isSidechain=True, agentId="a1")
     desk = imported(tmp_path, p__s=[line(output=5)], p__s__a1=[inside])
-    assert (desk.totals()["units"], desk.totals()["output_tokens"]) == (1, 5)
+    assert (desk.totals()["calls"], desk.totals()["output_tokens"]) == (1, 5)
 
 
 @pytest.mark.parametrize("replay_first", [True, False])
@@ -205,13 +205,13 @@ def test_a_sidechain_that_replays_a_message_under_another_request_is_dropped(
     replay = line(request="r2", isSidechain=True, usage={"cache_read_input_tokens": 50_000})
     lines = [replay, line(request="r1")] if replay_first else [line(request="r1"), replay]
     desk = imported(tmp_path, p__s=lines)
-    assert (desk.totals()["units"], desk.totals()["cache_read_tokens"]) == (1, 1000)
+    assert (desk.totals()["calls"], desk.totals()["cache_read_tokens"]) == (1, 1000)
 
 
 def test_sidechain_messages_of_their_own_count(tmp_path: Path) -> None:
     own = line("msg_2", "r2", isSidechain=True, agentId="a1", output=20)
     desk = imported(tmp_path, p__s=[line(output=10)], p__s__a1=[own])
-    assert desk.totals()["units"] == 2
+    assert desk.totals()["calls"] == 2
     by_agent = grouped(desk.records, lambda record: record.attributes)
     assert {name: sums["output_tokens"] for name, sums in by_agent.items()} == {
         ("project=p",): 10,
@@ -229,17 +229,17 @@ def test_a_message_that_stands_in_progress_lines_only_counts(tmp_path: Path) -> 
 def test_a_progress_line_and_the_subagents_own_line_are_one_message(tmp_path: Path) -> None:
     own = line(isSidechain=True, agentId="a1", output=80)
     desk = imported(tmp_path, p__s=[progress(line(output=3))], p__s__a1=[own])
-    assert (desk.totals()["units"], desk.totals()["output_tokens"]) == (1, 80)
+    assert (desk.totals()["calls"], desk.totals()["output_tokens"]) == (1, 80)
 
 
 def test_lines_without_a_message_id_are_never_taken_for_each_other(tmp_path: Path) -> None:
     same = line(message=None)
     desk = imported(tmp_path, p__s=[same, same], p__t=[same])
-    assert desk.totals()["units"] == 3
+    assert desk.totals()["calls"] == 3
     written(tmp_path / "projects" / "p" / "s.jsonl", same)
     desk.run()
     desk.run()
-    assert desk.totals()["units"] == 4
+    assert desk.totals()["calls"] == 4
 
 
 def test_lines_without_a_message_id_stay_counted_once_when_their_folder_moves(
@@ -249,7 +249,7 @@ def test_lines_without_a_message_id_stay_counted_once_when_their_folder_moves(
     (tmp_path / "old").rename(tmp_path / "new")
     desk.paths = (tmp_path / "new",)
     desk.run()
-    assert desk.totals()["units"] == 1
+    assert desk.totals()["calls"] == 1
 
 
 def test_of_equal_totals_the_dearer_line_wins_then_one_with_speed(tmp_path: Path) -> None:
@@ -387,4 +387,4 @@ def test_a_path_may_be_the_configuration_the_projects_a_project_or_a_file(tmp_pa
     for place in ("", "projects", "projects/p", "projects/p/s.jsonl"):
         desk.paths = (tmp_path / place,)
         assert desk.run().files == 1
-    assert desk.totals()["units"] == 1
+    assert desk.totals()["calls"] == 1

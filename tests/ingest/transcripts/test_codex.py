@@ -5,12 +5,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from desk import Desk, as_bytes, by_dimensions, grouped, written
 
 from contextframe_monitoring.core.errors import NotFoundError
 from contextframe_monitoring.ingest.transcripts.codex import CODEX, CodexReader, default_folders
 from contextframe_monitoring.ingest.transcripts.dialect import LineError
 from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
+from tests.ingest.transcripts.desk import Desk, as_bytes, by_dimensions, grouped, written
 
 MODEL = "gpt-5.2-codex"
 ROLLOUT = "sessions/2026/05/13/rollout-2026-05-13T09-00-00-thread-1.jsonl"
@@ -31,11 +31,11 @@ def event(kind: str, payload: dict, when: str = "2026-05-13T09:00:00Z") -> dict:
 
 
 def meta(thread: str, **payload: str) -> dict:
-    return event("session_meta", {"id": thread, "cwd": "/home/me/demo", **payload})
+    return event("session_meta", {"id": thread, "cwd": "/Users/me/demo", **payload})
 
 
 def model(name: str = MODEL) -> dict:
-    return event("turn_context", {"model": name, "cwd": "/home/me/demo"})
+    return event("turn_context", {"model": name, "cwd": "/Users/me/demo"})
 
 
 def used(last: dict | None, total: dict | None, minute: int = 0, **info: object) -> dict:
@@ -105,7 +105,7 @@ def test_the_parts_of_input_are_taken_out_of_it() -> None:
         output_tokens=125,
         reasoning_tokens=75,
         session="thread-1",
-        project="-home-me-demo",
+        project="-Users-me-demo",
     )
 
 
@@ -116,7 +116,7 @@ def test_running_totals_are_never_added_up(tmp_path: Path) -> None:
         used(tokens(400, 40), tokens(700, 70)),
     ]
     desk = imported(tmp_path, a=[meta("t"), model(), *entries])
-    assert [desk.totals()[name] for name in ("units", "input_tokens", "output_tokens")] == [
+    assert [desk.totals()[name] for name in ("calls", "input_tokens", "output_tokens")] == [
         3,
         700,
         70,
@@ -145,7 +145,7 @@ def test_an_event_that_is_written_again_counts_once(tmp_path: Path) -> None:
         used(second, tokens(3000, 300), 5),
     ]
     desk = imported(tmp_path, a=[meta("t"), model(), *entries])
-    assert (desk.totals()["units"], desk.totals()["input_tokens"]) == (2, 3000)
+    assert (desk.totals()["calls"], desk.totals()["input_tokens"]) == (2, 3000)
 
 
 def test_a_total_that_falls_back_starts_a_new_count(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_total_that_falls_back_starts_a_new_count(tmp_path: Path) -> None:
         used(None, tokens(600, 60)),
     ]
     desk = imported(tmp_path, a=[meta("t"), model(), *entries])
-    assert (desk.totals()["units"], desk.totals()["input_tokens"]) == (3, 1100)
+    assert (desk.totals()["calls"], desk.totals()["input_tokens"]) == (3, 1100)
 
 
 def fork_lines() -> tuple[list, list, list]:
@@ -192,7 +192,7 @@ def test_a_fork_that_replays_its_parent_adds_only_its_own_calls(tmp_path: Path, 
 def test_equal_counts_in_unrelated_sessions_all_count(tmp_path: Path) -> None:
     call = [model(), used(tokens(100, 10), tokens(100, 10))]
     desk = imported(tmp_path, a=[meta("t1"), *call], b=[meta("t2"), *call])
-    assert desk.totals()["units"] == 2
+    assert desk.totals()["calls"] == 2
 
 
 def test_a_session_that_is_archived_stays_counted_once(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_session_that_is_archived_stays_counted_once(tmp_path: Path) -> None:
     name = "rollout-a.jsonl"
     (tmp_path / "sessions" / "2026" / name).rename(tmp_path / "archived_sessions" / name)
     assert desk.run().files_read == 1
-    assert desk.totals()["units"] == 1
+    assert desk.totals()["calls"] == 1
 
 
 def test_the_model_is_the_one_of_the_turn_unless_the_event_names_it() -> None:

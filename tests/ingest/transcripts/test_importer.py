@@ -4,7 +4,20 @@ import os
 from pathlib import Path
 
 import pytest
-from desk import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contextframe_monitoring.ingest.transcripts.claude_code import CLAUDE_CODE, ClaudeCodeReader
+from contextframe_monitoring.ingest.transcripts.codex import CODEX
+from contextframe_monitoring.ingest.transcripts.import_report import (
+    NAMED_MAX,
+    ImportReport,
+    Progress,
+    SkippedLine,
+)
+from contextframe_monitoring.ingest.transcripts.settlement import calls_of
+from contextframe_monitoring.store import facts as state
+from tests.ingest.transcripts.desk import (
     OPUS,
     SONNET,
     Desk,
@@ -17,18 +30,6 @@ from desk import (
     with_content,
     written,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from contextframe_monitoring.ingest.transcripts.claude_code import CLAUDE_CODE, ClaudeCodeReader
-from contextframe_monitoring.ingest.transcripts.codex import CODEX
-from contextframe_monitoring.ingest.transcripts.import_report import (
-    NAMED_MAX,
-    ImportReport,
-    Progress,
-    SkippedLine,
-)
-from contextframe_monitoring.store import facts as state
 
 MINUTES = st.integers(0, 3).map(lambda minute: f"2026-02-10T21:{minute:02}:00Z")
 
@@ -107,7 +108,7 @@ def test_any_order_and_any_split_of_lines_and_imports_gives_the_same_sums(
     desk.run()
     assert by_dimensions(desk.records) == by_dimensions(at_once.records)
     totals = desk.totals()
-    found = (totals["units"], totals["output_tokens"], totals["amount_nano_usd"])
+    found = (totals["calls"], totals["output_tokens"], totals["amount_nano_usd"])
     assert found == truth(entries)
 
 
@@ -152,7 +153,7 @@ def test_the_last_message_of_a_file_is_corrected_when_it_grows(tmp_path: Path) -
     written(path, line(output=9, when="2026-02-10T21:54:58Z"))
     report = desk.run()
     (delta,) = desk.records[1:]
-    assert (delta.units, delta.output_tokens, delta.amount_nano_usd) == (0, 5, 125_000)
+    assert (calls_of(delta.metadata), delta.output_tokens, delta.amount_nano_usd) == (0, 5, 125_000)
     assert (delta.time_us, report.calls, report.tokens) == (desk.records[0].time_us, 0, 5)
 
 
@@ -164,7 +165,7 @@ def test_a_file_that_is_deleted_stays_counted(tmp_path: Path) -> None:
     path.unlink()
     assert desk.run().files == 0
     path.write_bytes(content)
-    assert (desk.run().records, desk.totals()["units"]) == (0, 1)
+    assert (desk.run().records, desk.totals()["calls"]) == (0, 1)
 
 
 def test_facts_that_are_forgotten_are_not_missed_while_their_file_stays_as_it_is(
@@ -301,7 +302,7 @@ def test_nothing_of_the_conversation_is_kept_anywhere(tmp_path: Path) -> None:
     desk.accepts = lambda _: bool(bodies.append(_journal(engine))) or True
     report = desk.run()
     engine.dispose()
-    assert (desk.totals()["units"], report.skipped_lines) == (2, 3)
+    assert (desk.totals()["calls"], report.skipped_lines) == (2, 3)
     everything = [repr(desk.records), repr(report), repr(bodies)]
     assert [secret in text for text in everything] == [False] * 3
     assert secret.encode() not in (tmp_path / "state.db").read_bytes()

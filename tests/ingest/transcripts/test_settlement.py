@@ -3,19 +3,20 @@
 import json
 
 import msgspec
-from desk import OPUS, by_dimensions, price, totals
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contextframe_monitoring.core.records import CostRecord, Origin
 from contextframe_monitoring.ingest.transcripts.settlement import (
     bill,
+    calls_of,
     corrections,
     revision_of,
     settled,
 )
 from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
 from contextframe_monitoring.store.facts import FactRow
+from tests.ingest.transcripts.desk import OPUS, by_dimensions, price, totals
 
 FIRST = UsageFact(
     key="anthropic/m/r",
@@ -63,7 +64,8 @@ def test_a_new_fact_is_one_whole_record() -> None:
             provenance="computed",
             model=OPUS,
             operation_id="r",
-            units=1,
+            operation="completion",
+            units=1112,
             input_tokens=2,
             cache_read_tokens=1000,
             cache_write_5m_tokens=60,
@@ -96,13 +98,13 @@ def test_a_fact_that_grew_is_one_record_of_the_differences() -> None:
     assert more == msgspec.structs.replace(
         first,
         amount_nano_usd=15 * 25_000,
-        units=0,
+        units=15,
         input_tokens=0,
         cache_read_tokens=0,
         cache_write_5m_tokens=0,
         cache_write_1h_tokens=0,
         output_tokens=15,
-        metadata='{"revision":2,"service_tier":"standard"}',
+        metadata='{"revision":2,"calls":0,"service_tier":"standard"}',
     )
 
 
@@ -115,7 +117,8 @@ def test_a_fact_that_changes_its_session_is_taken_back_and_stated_anew() -> None
     copy = msgspec.structs.replace(FIRST, session="copy", is_sidechain=True, output_tokens=99)
     _, records = steps(copy, FIRST)
     assert [
-        (record.units, record.origin.session_id, record.output_tokens) for record in records
+        (calls_of(record.metadata), record.origin.session_id, record.output_tokens)
+        for record in records
     ] == [
         (1, "copy", 99),
         (-1, "copy", -99),
@@ -127,7 +130,7 @@ def test_a_fact_that_changes_its_session_is_taken_back_and_stated_anew() -> None
 
 def test_a_replay_that_came_first_is_taken_back_when_its_parent_appears() -> None:
     rows, records = steps(REPLAY, FIRST)
-    assert [(record.fact_id, record.units) for record in records] == [
+    assert [(record.fact_id, calls_of(record.metadata)) for record in records] == [
         ("anthropic/m/r2", 1),
         ("anthropic/m/r2", -1),
         ("anthropic/m/r", 1),
@@ -142,16 +145,20 @@ def test_a_replay_that_came_first_is_taken_back_when_its_parent_appears() -> Non
 def test_a_cost_that_becomes_known_replaces_the_unknown_one() -> None:
     unpriced: dict[str, int] = {}
     rows, (unknown,) = steps(FIRST, prices=lambda _: (unpriced.get("x"), None))
-    assert (unknown.amount_nano_usd, unknown.provenance, unknown.units) == (None, None, 1)
+    assert (unknown.amount_nano_usd, unknown.provenance, calls_of(unknown.metadata)) == (
+        None,
+        None,
+        1,
+    )
     _, (back, known) = settled(rows, [], price, all_anew=True)
-    assert (back.amount_nano_usd, back.provenance, back.units) == (None, None, -1)
-    assert (known.amount_nano_usd, known.units) == (price(FIRST)[0], 1)
+    assert (back.amount_nano_usd, back.provenance, calls_of(back.metadata)) == (None, None, -1)
+    assert (known.amount_nano_usd, calls_of(known.metadata)) == (price(FIRST)[0], 1)
 
 
 def test_a_price_that_changes_gives_the_difference_in_cost_alone() -> None:
     rows, _ = steps(FIRST)
     _, (delta,) = settled(rows, [], lambda fact: (price(fact)[0] - 7, "new"), all_anew=True)
-    assert (delta.amount_nano_usd, delta.units, delta.output_tokens) == (-7, 0, 0)
+    assert (delta.amount_nano_usd, calls_of(delta.metadata), delta.output_tokens) == (-7, 0, 0)
     assert delta.price_id == "new"
 
 
@@ -183,6 +190,7 @@ def test_metadata_holds_what_has_no_column() -> None:
     _, (record,) = steps(fast)
     assert json.loads(record.metadata) == {"revision": 1, "speed": "fast", "web_searches": 2}
     assert (revision_of(None), revision_of("{}"), revision_of('{"a":1}')) == (0, 0, 0)
+    assert (calls_of(None), calls_of("{}"), calls_of('{"calls":-1}')) == (1, 1, -1)
 
 
 BILLS = st.builds(
@@ -203,9 +211,4 @@ def test_corrections_always_add_up_to_the_last_state(states) -> None:
         records += corrections(before, after)
         before = after
 
-    def with_revision(record: CostRecord) -> CostRecord:
-        return msgspec.structs.replace(record, metadata='{"revision":1}')
-
-    stated = [with_revision(record) for record in records]
-    last = [with_revision(before)] if before is not None else []
-    assert by_dimensions(stated) == by_dimensions(last)
+    assert by_dimensions(records) == by_dimensions([before] if before is not None else [])

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from desk import Desk, line, written
-
 from contextframe_monitoring.ingest.transcripts.claude_code import CLAUDE_CODE
 from contextframe_monitoring.ingest.transcripts.watch import watch
+from tests.ingest.transcripts.desk import Desk, line, written
 
 
 def test_only_changes_are_imported_until_waiting_ends(tmp_path: Path) -> None:
@@ -22,7 +21,7 @@ def test_only_changes_are_imported_until_waiting_ends(tmp_path: Path) -> None:
     looks = []
 
     def wait() -> bool:
-        looks.append(desk.totals()["units"])
+        looks.append(desk.totals()["calls"])
         change = next(changes, None)
         if change is not None:
             change()
