@@ -1,19 +1,23 @@
-"""How long an import of 67,000 lines takes. Prints; asserts only that all was counted."""
+"""How long an import of 67,000 lines takes, prices, spool and state included.
+
+Prints; asserts only that all was counted.
+"""
 
 import json
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
-from sqlalchemy import create_engine
 
-from contextframe_monitoring.core.records import CostRecord
+from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.ingest.recorder import open_recorder
 from contextframe_monitoring.ingest.transcripts.books import Books
+from contextframe_monitoring.ingest.transcripts.catalogue_price import catalogue_price
 from contextframe_monitoring.ingest.transcripts.claude_code import CLAUDE_CODE
 from contextframe_monitoring.ingest.transcripts.importer import Importer
-from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
+from contextframe_monitoring.store.catalogue import Catalogue
 from contextframe_monitoring.store.facts import create_tables
+from contextframe_monitoring.store.state import open_state
 
 FILES, LINES_PER_FILE = 200, 335
 
@@ -50,36 +54,28 @@ def _line(file: int, number: int, lines_per_message: int) -> str:
     return json.dumps(entry, separators=(",", ":")) + "\n"
 
 
-def _price(fact: UsageFact) -> tuple[int, str]:
-    input_nano = fact.input_tokens * 5000 + fact.cache_write_1h_tokens * 10_000
-    return input_nano + fact.cache_read_tokens * 500 + fact.output_tokens * 25_000, "opus"
-
-
 @pytest.mark.parametrize("lines_per_message", [1, 3])
 def test_import_of_67_000_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], lines_per_message: int
 ) -> None:
     _write_transcripts(tmp_path / "data", lines_per_message)
-    engine = create_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = open_state(tmp_path, create=True)
     create_tables(engine)
-    encoder, spool = msgspec.msgpack.Encoder(), bytearray()
-
-    def record(cost: CostRecord) -> bool:
-        spool.extend(encoder.encode(cost))
-        return True
-
-    books = Books(engine, price=_price, record=record, stored_facts=lambda _: {})
+    recorder = open_recorder(MonitoringConfig(store=str(tmp_path), start_keeper=False))
+    price = catalogue_price(Catalogue())
+    books = Books(engine, price=price, record=recorder.record, stored_facts=lambda _: {})
     importer = Importer(CLAUDE_CODE, [tmp_path / "data"], books)
-    begun = time.perf_counter()
+    begun, cpu_begun = time.perf_counter(), time.process_time()
     report = importer.run()
-    first = time.perf_counter() - begun
+    first, cpu = time.perf_counter() - begun, time.process_time() - cpu_begun
     again = importer.run()
     second = time.perf_counter() - begun - first
     engine.dispose()
+    recorder.close()
     with capsys.disabled():
         print(
             f"\n{report.lines} lines, {report.bytes_read / 1e6:.1f} MB, {report.calls} calls:"
-            f" {first:.2f} s; again, nothing new: {second:.3f} s"
+            f" {first:.2f} s, {cpu:.2f} s processor; again, nothing new: {second:.3f} s"
         )
     assert (report.lines, again.lines) == (FILES * LINES_PER_FILE, 0)
     assert report.calls == FILES * -(-LINES_PER_FILE // lines_per_message)
