@@ -19,13 +19,14 @@ BucketUnit = Literal["minute", "hour", "day", "week", "month"]
 BUCKET_UNITS: tuple[BucketUnit, ...] = get_args(BucketUnit)
 BUCKETS_MAX = 10_000
 
-_LENGTH_US: dict[BucketUnit, int] = {
+LENGTH_US: dict[BucketUnit, int] = {
     "minute": 60 * US_PER_SECOND,
     "hour": 3_600 * US_PER_SECOND,
     "day": US_PER_DAY,
     "week": 7 * US_PER_DAY,
     "month": 30 * US_PER_DAY,
 }
+"""About how long a bucket is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Buckets:
 
 def buckets(window: Window, unit: BucketUnit, buckets_max: int = BUCKETS_MAX) -> Buckets:
     """Return the buckets that cover a window. Raises `LimitedError` above `buckets_max`."""
-    about = (window.end_us - window.start_us) // _LENGTH_US[unit]
+    about = (window.end_us - window.start_us) // LENGTH_US[unit]
     if about > buckets_max:
         raise LimitedError(
             f"number of {unit}s in the window",
@@ -73,7 +74,7 @@ def buckets(window: Window, unit: BucketUnit, buckets_max: int = BUCKETS_MAX) ->
             "ask for a shorter window or a longer unit (hour, day, week, month)",
         )
     if unit in {"minute", "hour"}:
-        starts = _clock_starts(window, _LENGTH_US[unit])
+        starts = _clock_starts(window, LENGTH_US[unit])
     else:
         starts = [day_start_us(day, window.timezone) for day in _first_days(window, unit)]
     return Buckets(unit, window.timezone, tuple(_covering(starts, window)), window.end_us)
@@ -83,7 +84,7 @@ def unit_for(window: Window, buckets_about: int = 62) -> BucketUnit:
     """Return the smallest unit that cuts a window into about that many buckets or fewer."""
     length = window.end_us - window.start_us - 1
     for unit in BUCKET_UNITS:
-        if length // _LENGTH_US[unit] < buckets_about:
+        if length // LENGTH_US[unit] < buckets_about:
             return unit
     return "month"
 

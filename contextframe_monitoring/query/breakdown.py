@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from contextframe_monitoring.core.histogram import QUANTILE_ERROR
 from contextframe_monitoring.core.privacy import bounded_name
 from contextframe_monitoring.core.queries import NONE_LABEL, ReportQuery
 from contextframe_monitoring.core.reports import Period, Resolution
@@ -15,15 +16,17 @@ from contextframe_monitoring.query.source import RowSource
 
 CATEGORY_JOIN = " / "
 
+Labels = tuple[str | None, ...]
+
 
 def shown(label: str | None) -> str:
     """Return a label as it stands in a report: printable, bounded, `(none)` for none."""
     return NONE_LABEL if label is None else bounded_name(label)
 
 
-def category(query: ReportQuery, grouping: Grouping, group: int) -> dict[str, Any]:
+def category(query: ReportQuery, labels: Labels) -> dict[str, Any]:
     """Return the fields that name a group: `category`, and `keys` when it has several parts."""
-    parts = [shown(label) for label in grouping.labels(group)]
+    parts = [shown(label) for label in labels]
     fields: dict[str, Any] = {"category": CATEGORY_JOIN.join(parts)}
     if len(parts) > 1:
         fields["keys"] = dict(zip(query.group_by, parts, strict=True))
@@ -32,29 +35,34 @@ def category(query: ReportQuery, grouping: Grouping, group: int) -> dict[str, An
 
 def page(
     query: ReportQuery,
-    grouping: Grouping,
+    labels: Sequence[Labels],
     groups: Iterable[int],
     size: Callable[[int], Any],
-    *,
-    by_time: bool = True,
+    times: Sequence[int] | None = None,
 ) -> tuple[list[int], int]:
     """Return the groups on the page that was asked for, and how many come after it.
 
-    Groups stand largest first, equal ones by label; where the first key is a time unit, in the
-    order of time (`by_time` False: largest first all the same).
+    Groups stand largest first, equal ones by label; where `times` places each group in time, in
+    that order first.
     """
-    if not grouping.keys:
+    if not query.group_by:
         return [], 0
-    chronological = by_time and isinstance(grouping.keys[0], TimeKey)
-    times = grouping.parts(0).tolist() if chronological else ()
 
     def place(group: int) -> tuple[Any, ...]:
-        labels = tuple((label is None, label or "") for label in grouping.labels(group))
-        return (times[group] if chronological else 0, -size(group), labels)
+        named = tuple((label is None, label or "") for label in labels[group])
+        return (0 if times is None else times[group], -size(group), named)
 
     ordered = sorted(groups, key=place)
     end = query.offset + query.limit
     return ordered[query.offset : end], max(len(ordered) - end, 0)
+
+
+def times_of(grouping: Grouping) -> Sequence[int] | None:
+    """Return the order in time of groups whose first key is a time unit, else None."""
+    if grouping.keys and isinstance(grouping.keys[0], TimeKey):
+        order: list[int] = grouping.parts(0).tolist()
+        return order
+    return None
 
 
 def period(window: Window) -> Period:
@@ -63,12 +71,12 @@ def period(window: Window) -> Period:
 
 
 def raw_resolution(
-    source: RowSource, table: str, window: Window, quantile_error: float = 0.0
+    source: RowSource, table: str, window: Window, *, exact: bool = True
 ) -> Resolution:
-    """Return the resolution of an answer from raw rows."""
+    """Return the resolution of an answer from raw rows; percentiles may be from histograms."""
     oldest = source.oldest_us(table)
     return Resolution(
-        exact=quantile_error == 0,
-        quantile_error=quantile_error,
+        exact=exact,
+        quantile_error=0.0 if exact else round(QUANTILE_ERROR, 4),
         raw_since=None if oldest is None else iso(oldest, window.timezone),
     )

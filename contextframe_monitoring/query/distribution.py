@@ -17,12 +17,13 @@ _CELLS_MAX = 1 << 25
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Count, mean, extremes and percentiles of each group; NaN where a group has no value.
+    """Count, sum, mean, extremes and percentiles of each group; NaN where a group has no value.
 
     `quantiles` has one row for each group and one column for each of `SHARES`.
     """
 
     counts: Integers
+    sums: Floats
     means: Floats
     minima: Floats
     maxima: Floats
@@ -59,6 +60,11 @@ class Distribution:
                 self._counted.add(kept_codes, kept_values, groups, None)
             self._parts.clear()
         self._counted.add(codes, values, groups, weights)
+
+    @property
+    def exact(self) -> bool:
+        """Whether percentiles come from the values themselves."""
+        return self._counted is None
 
     def spread(self, groups: int) -> Spread:
         """Return what is known of the first `groups` groups."""
@@ -155,7 +161,7 @@ def _counted_spread(
     uncertain = low < 0  # the spread of negative values is not known: they are counted as 0
     found[uncertain[:, None] & (found <= 0)] = np.nan
     means = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=~none)
-    return Spread(counts, means, low, high, found, exact=False)
+    return Spread(counts, sums, means, low, high, found, exact=False)
 
 
 def _exact_spread(codes: Integers, values: Floats, groups: int) -> Spread:
@@ -167,11 +173,13 @@ def _exact_spread(codes: Integers, values: Floats, groups: int) -> Spread:
     quantiles = np.full((groups, len(SHARES)), np.nan)
     for column, share in enumerate(SHARES):
         quantiles[some, column] = _quantile(ordered, starts, sizes, share)
-    minima, maxima, means = (np.full(groups, np.nan) for _ in range(3))
-    minima[some] = ordered[starts]
-    maxima[some] = ordered[starts + sizes - 1]
-    means[some] = np.add.reduceat(ordered, starts) / sizes if len(starts) else 0.0
-    return Spread(counts.astype(np.int64), means, minima, maxima, quantiles, exact=True)
+    sums, minima, maxima, means = (np.full(groups, np.nan) for _ in range(4))
+    if len(starts):
+        sums[some] = np.add.reduceat(ordered, starts)
+        minima[some] = ordered[starts]
+        maxima[some] = ordered[starts + sizes - 1]
+        means[some] = sums[some] / sizes
+    return Spread(counts.astype(np.int64), sums, means, minima, maxima, quantiles, exact=True)
 
 
 def _ordered_by_group(codes: Integers, values: Floats, counts: Integers) -> Floats:

@@ -119,16 +119,16 @@ class Grouping:
             codes = pairing.firsts[codes]
         return codes
 
-    def labels(self, group: int) -> tuple[str | None, ...]:
-        """Return the label of each key in a group."""
-        found: list[str | None] = []
-        for place in range(len(self.keys) - 1, 0, -1):
-            pairing = self._pairings[place - 1]
-            found.append(self.keys[place].names()[int(pairing.seconds[group])])
-            group = int(pairing.firsts[group])
-        if self.keys:
-            found.append(self.keys[0].names()[group])
-        return tuple(reversed(found))
+    def labels(self) -> list[tuple[str | None, ...]]:
+        """Return the labels of all groups."""
+        names = [key.names() for key in self.keys]
+        parts = [self.parts(place).tolist() for place in range(len(self.keys))]
+        if not parts:
+            return [()]
+        return [
+            tuple(name[code] for name, code in zip(names, codes, strict=True))
+            for codes in zip(*parts, strict=True)
+        ]
 
 
 def _room(size: int) -> int:

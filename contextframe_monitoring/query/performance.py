@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from contextframe_monitoring.core.buckets import buckets, unit_for
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.figures import measured, share
-from contextframe_monitoring.core.histogram import QUANTILE_ERROR
 from contextframe_monitoring.core.queries import ReportQuery
 from contextframe_monitoring.core.reports import (
     OperationChange,
@@ -25,7 +24,15 @@ from contextframe_monitoring.core.reports import (
     SlowTarget,
     Traffic,
 )
-from contextframe_monitoring.query.breakdown import category, page, period, raw_resolution, shown
+from contextframe_monitoring.query.breakdown import (
+    Labels,
+    category,
+    page,
+    period,
+    raw_resolution,
+    shown,
+    times_of,
+)
 from contextframe_monitoring.query.concurrency import ActivePeak, Connections
 from contextframe_monitoring.query.grouping import Grouping
 from contextframe_monitoring.query.keys import ColumnKey, TimeKey
@@ -62,24 +69,24 @@ def performance_report(
     _read(scan, OperationReader(query), tally, detail)
     total, spread = tally.total()
     summaries = tally.summaries(len(scan.grouping))[0] if query.group_by else []
-    breakdown, more = _breakdown(scan, summaries)
+    labels = scan.grouping.labels()
+    breakdown, more = _breakdown(scan, labels, summaries)
     sections = detail.sections() if detail is not None else {}
     if query.group_by:
         names = {
-            group: category(query, scan.grouping, group)["category"]
+            group: category(query, labels[group])["category"]
             for group, summary in enumerate(summaries)
             if _is_above(summary, config)
         }
         sections["error_rate_threshold_exceeded"] = _exceeded(names, summaries)
     if query.detail:
         sections["previous"] = _previous(source, query, config, total)
-    error = 0.0 if spread.exact else round(QUANTILE_ERROR, 4)
     return PerformanceReport(
         period=period(query.window),
         **_totals(total, query),
         breakdown=breakdown,
         more=more,
-        resolution=raw_resolution(source, PERFORMANCE, query.window, error),
+        resolution=raw_resolution(source, PERFORMANCE, query.window, exact=spread.exact),
         note=None if scan.rows_read else "no operations in this window",
         **sections,
     )
@@ -125,7 +132,7 @@ class _Detail:
 
     def sections(self) -> dict[str, Any]:
         summaries = self._by_target.summaries(len(self._targets))[0]
-        names = {group: shown(self._targets.labels(group)[0]) for group in range(len(summaries))}
+        names = {group: shown(target) for group, (target,) in enumerate(self._targets.labels())}
         above = {
             g: names[g] for g, summary in enumerate(summaries) if _is_above(summary, self._config)
         }
@@ -172,8 +179,9 @@ class _TrafficSums:
             self._estimated = pc.any(rows.array("tokens_estimated")).as_py() is True
 
     def section(self) -> Traffic:
+        all_rows = np.zeros(1, np.int64)
         known = {
-            name: sums.totals(1)[0] if sums.known_counts(1)[0] else None
+            name: sums.regrouped(all_rows, 1)[0] if sums.known.values.any() else None
             for name, sums in self._sums.items()
         }
         return Traffic(
@@ -193,7 +201,7 @@ def _previous(
     oldest = source.oldest_us(PERFORMANCE)
     if window is None or oldest is None or oldest >= window.end_us:
         return None
-    scan = Scan(source, PERFORMANCE, query.over(window).ungrouped())
+    scan = Scan(source, PERFORMANCE, query.over(window).ungrouped(), strict=False)
     tally = OperationTally(config.slow_query_threshold_ms, query.exact_rows_max)
     _read(scan, OperationReader(query), tally, None)
     before, _ = tally.total()
@@ -245,12 +253,15 @@ def _latencies(summary: Summary) -> dict[str, Any]:
     return {name: measured(value) for name, value in values.items()}
 
 
-def _breakdown(scan: Scan, summaries: list[Summary]) -> tuple[tuple[OperationRow, ...], int]:
+def _breakdown(
+    scan: Scan, labels: list[Labels], summaries: list[Summary]
+) -> tuple[tuple[OperationRow, ...], int]:
     some = [group for group, summary in enumerate(summaries) if summary.count]
-    groups, more = page(scan.query, scan.grouping, some, lambda group: summaries[group].count)
+    times = times_of(scan.grouping)
+    groups, more = page(scan.query, labels, some, lambda group: summaries[group].count, times)
     rows = tuple(
         OperationRow(
-            **category(scan.query, scan.grouping, group),
+            **category(scan.query, labels[group]),
             count=summaries[group].count,
             errors=summaries[group].errors,
             error_rate=share(summaries[group].error_rate),

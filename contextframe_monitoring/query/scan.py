@@ -22,9 +22,15 @@ _SHOWN_NAMES_MAX = 20
 class Scan:
     """Reads one table for one query. `rows_read` counts the rows that passed the filters."""
 
-    def __init__(self, source: RowSource, table: str, query: ReportQuery) -> None:
-        """Prepare the keys of the query. Raises `InvalidError` on a key that can't be one."""
+    def __init__(
+        self, source: RowSource, table: str, query: ReportQuery, *, strict: bool = True
+    ) -> None:
+        """Prepare the keys of the query. Raises `InvalidError` on a key that can't be one.
+
+        With `strict` False it does not matter whether an attribute occurs in the window.
+        """
         self.source, self.table, self.query = source, table, query
+        self._strict = strict
         self.rows_read = 0
         self._keys: dict[str, Key] = {}
         self.grouping = Grouping([self.key(name) for name in query.group_by])
@@ -62,7 +68,8 @@ class Scan:
             if len(rows):
                 self.rows_read += len(rows)
                 yield rows
-        self._check_keys()
+        if self._strict:
+            self._check_keys()
 
     def _mask(self, rows: Rows) -> Mask | None:
         mask = self._not_own(rows)

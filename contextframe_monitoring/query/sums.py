@@ -31,6 +31,11 @@ class Counts:
         else:
             np.add.at(self.values, codes, weights)
 
+    def regrouped(self, codes: Integers, groups: int) -> list[int]:
+        """Return the counts of coarser groups; `codes` places each group, -1 leaves it out."""
+        counts: list[int] = _regrouped(self.values, codes, groups).tolist()
+        return counts
+
 
 class IntegerSums:
     """Sums of integers as two halves of 32 bits, so that no group can overflow.
@@ -65,13 +70,15 @@ class IntegerSums:
             np.add.at(self._low, codes, values & _HALF)
             np.add.at(self._high, codes, values >> _HALF_BITS)
 
-    def totals(self, groups: int) -> list[int]:
-        """Return the sums of the first `groups` groups."""
-        low, high = grown(self._low, groups), grown(self._high, groups)
-        pairs = zip(low.tolist(), high.tolist(), strict=True)
-        return [(above << _HALF_BITS) + below for below, above in pairs][:groups]
+    def regrouped(self, codes: Integers, groups: int) -> list[int]:
+        """Return the sums of coarser groups; `codes` places each group, -1 leaves it out."""
+        low = _regrouped(self._low, codes, groups).tolist()
+        high = _regrouped(self._high, codes, groups).tolist()
+        return [(above << _HALF_BITS) + below for below, above in zip(low, high, strict=True)]
 
-    def known_counts(self, groups: int) -> list[int]:
-        """Return how many values the first `groups` groups got."""
-        counts: list[int] = grown(self.known.values, groups)[:groups].tolist()
-        return counts
+
+def _regrouped(values: Integers, codes: Integers, groups: int) -> Integers:
+    wanted = codes >= 0
+    found = np.zeros(groups, np.int64)
+    np.add.at(found, codes[wanted], grown(values, len(codes))[: len(codes)][wanted])
+    return found

@@ -87,8 +87,8 @@ class Mover(Part):
 class PreviousCost(Part):
     """The window before. `complete` is False where raw rows don't reach back over all of it."""
 
-    total_cost: Money
-    change: Money
+    total_cost: Money | None
+    change: Money | None
     change_percentage: float | None
     movers: tuple[Mover, ...]
     complete: bool

@@ -114,3 +114,15 @@ class PerformanceReport(Report):
     resolution: Resolution
     note: str | None = sometimes()
     omitted: tuple[str, ...] = sometimes(())
+
+
+class PerformanceSummary(Part):
+    """The performance of a period in the statistics seed's words; times in milliseconds."""
+
+    total_requests: int
+    avg_response_time: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    errors: int
+    slow_requests: int
