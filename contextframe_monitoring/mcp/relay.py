@@ -7,6 +7,7 @@ request. Nothing that the observer does can stop the bytes.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import select
@@ -145,7 +146,8 @@ class Signals:
     def _forward(child: subprocess.Popen[bytes], number: int) -> None:
         if number == signal.SIGINT and (os.name == "nt" or os.isatty(0)):
             return  # the terminal has sent it to the child itself
-        child.send_signal(number)
+        with contextlib.suppress(OSError):  # a child that took another user's rights
+            child.send_signal(number)
 
 
 def start(command: list[str]) -> subprocess.Popen[bytes]:
@@ -153,6 +155,11 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
 
     Raises OSError when it can't be started.
     """
+    for descriptor in range(3):  # one that is closed would become an end of the child's pipes
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     if os.name == "nt":
         import shutil
 

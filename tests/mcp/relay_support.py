@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -41,3 +42,12 @@ def recorded(store: Path) -> list[OperationRecord]:
             records += [_decode(frame.record) for frame in segment.frames()]
             assert segment.scan.damaged == 0
     return records
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A folder that holds little: a small file system, or a limit on the size of files."""
+
+    folder: Path
+    refusal: str
+    limited: list[str]
