@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from relay_support import Disk
+
+from tests.mcp.relay_support import Disk
 
 _LIMIT = (
     "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"

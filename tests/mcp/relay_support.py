@@ -5,11 +5,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 import contextframe_monitoring
-from contextframe_monitoring.core.records import OperationRecord, Record
+from contextframe_monitoring.core.records import OperationRecord
 from contextframe_monitoring.store.spool.reader import WriterView, read_spool
+from tests.recorded import recorded as records_of
 
 REPOSITORY = Path(contextframe_monitoring.__file__).parents[1]
 SERVERS = REPOSITORY / "tests" / "servers"
@@ -18,8 +17,6 @@ ENVIRONMENT = {
     "PYTHONPATH": str(REPOSITORY),
     "CONTEXTFRAME_MONITORING_START_KEEPER": "false",
 }
-
-_decode = msgspec.msgpack.Decoder(Record).decode
 
 
 def wrapped(store: Path, command: list[str], *options: str) -> list[str]:
@@ -35,13 +32,9 @@ def writers(store: Path) -> list[WriterView]:
 
 def recorded(store: Path) -> list[OperationRecord]:
     """Return all records of a store, in the order of their numbers."""
-    records = []
-    for writer in writers(store):
-        for segment in writer.segments:
-            assert segment.problem is None
-            records += [_decode(frame.record) for frame in segment.frames()]
-            assert segment.scan.damaged == 0
-    return records
+    records = records_of(store / "spool")
+    assert all(isinstance(record, OperationRecord) for record in records)
+    return records  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from relay_support import recorded, writers
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.records import OperationRecord, Origin
@@ -17,6 +16,7 @@ from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.mcp.connection import Connection
 from contextframe_monitoring.mcp.lines import LongLine
 from contextframe_monitoring.mcp.observer import Direction, Observer
+from tests.mcp.relay_support import recorded, writers
 
 MS = 1_000_000
 TRACE = "0af7651916cd43dd8448eb211c80319c"

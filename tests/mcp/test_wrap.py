@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from relay_support import ENVIRONMENT, Disk, recorded, wrapped, writers
 
 import contextframe_monitoring.mcp.wrap as wrap_module
 from contextframe_monitoring.mcp.wrap import Options, UsageError, parse
+from tests.mcp.relay_support import ENVIRONMENT, Disk, recorded, wrapped, writers
 
 PYTHON = sys.executable
 ECHO = """

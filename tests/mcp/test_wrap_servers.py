@@ -12,7 +12,8 @@ import anyio
 import pytest
 from mcp import Client, MCPError, StdioServerParameters, types
 from mcp.client.stdio import stdio_client
-from relay_support import ENVIRONMENT, SERVERS, recorded, wrapped
+
+from tests.mcp.relay_support import ENVIRONMENT, SERVERS, recorded, wrapped
 
 BUSY = [sys.executable, str(SERVERS / "busy_server.py")]
 TIME = [sys.executable, "-m", "mcp_server_time", "--local-timezone", "UTC"]
