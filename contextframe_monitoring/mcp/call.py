@@ -9,7 +9,7 @@ import msgspec
 from contextframe_monitoring.core.records import AgentSource
 
 
-class Agent(NamedTuple):
+class Caller(NamedTuple):
     """Who calls, and who says so."""
 
     name: str | None = None
@@ -24,6 +24,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     time_us: int
     started_ns: int
     size: int | None
-    agent: Agent
+    caller: Caller
     operation_id: str
     correlation_id: str | None

@@ -38,6 +38,10 @@ class PendingCalls:
             self._calls[key] = call
         return int(dropped)
 
+    def get(self, key: MessageId) -> Call | None:
+        """Return the oldest call with this id, None when there is none."""
+        return self._calls.get(key)
+
     def pop(self, key: MessageId) -> Call | None:
         """Take the oldest call with this id out; None when there is none."""
         call = self._calls.pop(key, None)

@@ -15,8 +15,8 @@ from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import ErrorCode, MonitoringError
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.mcp.command_name import command_name
-from contextframe_monitoring.mcp.connection import Connection
 from contextframe_monitoring.mcp.observer import Observer
+from contextframe_monitoring.mcp.peers import Peers
 from contextframe_monitoring.mcp.relay import Signals, relay, start
 from contextframe_monitoring.store.machine import SystemClock
 from contextframe_monitoring.store.settings import load_config
@@ -130,7 +130,7 @@ def _observer(
     options: Options, config: MonitoringConfig, recorder: Recorder, notice: _Notice
 ) -> Observer:
     name = options.name or config.server
-    connection = Connection(
+    peers = Peers(
         f"{recorder.writer}-c1",
         server=name or command_name(options.command),
         server_may_say=name is None,
@@ -140,7 +140,7 @@ def _observer(
     def lost() -> None:
         notice.not_recording(recorder.last_error or ", ".join(recorder.losses))
 
-    return Observer(recorder, SystemClock(), connection, lost=lost)
+    return Observer(recorder, SystemClock(), peers, lost=lost)
 
 
 class _Notice:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.records import OperationRecord, Origin
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
-from contextframe_monitoring.mcp.connection import Connection
 from contextframe_monitoring.mcp.lines import LongLine
 from contextframe_monitoring.mcp.observer import Direction, Observer
+from contextframe_monitoring.mcp.peers import Peers
 from tests.mcp.relay_support import recorded, writers
 
 MS = 1_000_000
@@ -39,12 +39,12 @@ class Watched:
         config = MonitoringConfig(store=str(store), start_keeper=False)
         self.store = store
         self.recorder: Recorder = open_recorder(config)
-        self.connection = Connection(
+        self.peers = Peers(
             "session",
             server=options.pop("server", "named"),
             server_may_say=options.pop("may", False),
         )
-        self.observer = Observer(self.recorder, ManualClock(), self.connection, **options)
+        self.observer = Observer(self.recorder, ManualClock(), self.peers, **options)
 
     def client(self, message: Any, at_ms: float = 0) -> int:
         return self._see("in", message, at_ms)
@@ -194,10 +194,10 @@ def test_a_cancelled_call_is_recorded_at_its_cancellation_and_not_again(watched:
         watched.server(result(number), 200)
 
     calls = [r for r in watched.records() if r.kind == "request"]
-    assert [(r.status, r.duration_ms, r.result_size) for r in calls] == [
-        ("timeout", 50.0, None),
-        ("cancelled", 50.0, None),
-        ("cancelled", 50.0, None),
+    assert [(r.status, r.error_type, r.duration_ms, r.result_size) for r in calls] == [
+        ("timeout", "client_timeout", 50.0, None),
+        ("cancelled", None, 50.0, None),
+        ("cancelled", None, 50.0, None),
     ]
     assert watched.observer.unpaired == 3
 
@@ -228,15 +228,44 @@ def test_notifications_count_once_and_have_no_duration(watched: Watched) -> None
     assert (records[0].request_size, records[0].result_size) == (size, None)
 
 
-def test_a_subscription_counts_when_it_is_opened(watched: Watched) -> None:
+def test_a_subscription_counts_when_it_is_opened_and_has_no_duration(watched: Watched) -> None:
+    meta = {"io.modelcontextprotocol/subscriptionId": 1}
     watched.client(request(1, "subscriptions/listen"), 0)
+    watched.server(notification("notifications/subscriptions/acknowledged", _meta=meta), 3)
     opened = watched.records()
+    watched.server(notification("notifications/resources/updated", uri="a://b", _meta=meta), 4)
     watched.server(result(1), 3_600_000)
+    watched.client(request(2, "subscriptions/listen"), 0)
+    watched.server(error(2, -32601), 3)
 
-    assert watched.records() == opened
     assert [(r.operation_type, r.status, r.kind, r.duration_ms) for r in opened] == [
-        ("subscriptions/listen", "success", "request", None)
+        ("subscriptions/listen", "success", "request", None),
+        ("notifications/subscriptions/acknowledged", "success", "notification", None),
     ]
+    assert [(r.operation_type, r.status, r.duration_ms) for r in watched.records()[2:]] == [
+        ("notifications/resources/updated", "success", None),
+        ("subscriptions/listen", "error", None),
+    ]
+
+
+def test_a_frame_that_names_a_subscription_ends_no_other_call(watched: Watched) -> None:
+    meta = {"io.modelcontextprotocol/subscriptionId": 1}
+    watched.client(request(1, name="slow"), 0)
+    watched.server(notification("notifications/resources/updated", _meta=meta), 3)
+    watched.server(result(1), 9)
+
+    (call,) = [r for r in watched.records() if r.kind == "request"]
+    assert (call.target, call.duration_ms) == ("slow", 9.0)
+
+
+def test_a_completion_is_about_the_prompt_or_resource_that_it_names(watched: Watched) -> None:
+    for number, reference in enumerate(
+        [{"type": "ref/prompt", "name": "greet"}, {"uri": "a://{id}?x=1"}, 5]
+    ):
+        watched.client(request(number, "completion/complete", ref=reference))
+        watched.server(result(number))
+
+    assert [record.target for record in watched.records()] == ["greet", "a://{id}", None]
 
 
 def test_calls_that_wait_when_the_server_dies_are_errors(watched: Watched) -> None:

@@ -1,6 +1,6 @@
 """Calls that wait: paired by id, bounded, and in turn where an id is used twice."""
 
-from contextframe_monitoring.mcp.call import Agent, Call
+from contextframe_monitoring.mcp.call import Call, Caller
 from contextframe_monitoring.mcp.pending import PendingCalls
 
 
@@ -11,7 +11,7 @@ def call(name: str) -> Call:
         time_us=0,
         started_ns=0,
         size=None,
-        agent=Agent(),
+        caller=Caller(),
         operation_id=name,
         correlation_id=None,
     )

@@ -201,7 +201,7 @@ async def test_progress_cancellation_timeout_and_failure_are_told_apart(
         ("add", "success", None, "planner"),
         ("fail", "error", "tool_error", "mcp"),
         ("climb", "success", None, "mcp"),
-        ("wait_for_ever", "timeout", None, "mcp"),
+        ("wait_for_ever", "timeout", "client_timeout", "mcp"),
         ("wait_for_ever", "cancelled", None, "mcp"),
         ("x://nothing", "error", "-32602", "mcp"),
         ("die", "error", "ServerExited", "mcp"),
