@@ -19,6 +19,11 @@ from contextframe_monitoring.mcp.lines import LongLine
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """What reading bytes from outside may raise."""
 
+ODD_BYTES_MAX = 256 << 10
+"""Above this a line of an unusual shape is only judged by its ends: read whole, 1 MB of empty
+objects would take 60 MB.
+"""
+
 MessageId = str | int | float | None
 
 

@@ -19,8 +19,9 @@ from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
 from contextframe_monitoring.core.records import OperationRecord, Status
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp.call import Call
-from contextframe_monitoring.mcp.lines import LongLine
+from contextframe_monitoring.mcp.lines import LongLine, long_line
 from contextframe_monitoring.mcp.message import (
+    ODD_BYTES_MAX,
     UNREADABLE,
     Failure,
     Message,
@@ -126,6 +127,9 @@ class Observer:
             self._message(direction, message, line.size, at_ns)
 
     def _see_odd(self, direction: Direction, line: bytes, at_ns: int) -> None:
+        if len(line) > ODD_BYTES_MAX:
+            self._see_long(direction, long_line(line), at_ns)
+            return
         try:
             messages, unread = read_odd(line)
         except UNREADABLE:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from contextframe_monitoring.mcp.lines import HEAD_BYTES_MAX, TAIL_BYTES_MAX, LongLine
+from contextframe_monitoring.mcp.lines import HEAD_BYTES_MAX, TAIL_BYTES_MAX, LongLine, long_line
 from contextframe_monitoring.mcp.message import (
     UNREADABLE,
     Failure,
@@ -192,9 +192,7 @@ def test_a_long_line_says_by_its_ends_what_it_says_whole(name: str) -> None:
     except UNREADABLE:
         (whole,), _ = read_odd(line)
 
-    ends = LongLine(head=line[:HEAD_BYTES_MAX], tail=line[-TAIL_BYTES_MAX:], size=len(line))
-
-    assert read_long(ends) == whole
+    assert read_long(long_line(line)) == whole
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))

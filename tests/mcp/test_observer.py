@@ -14,6 +14,7 @@ from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.records import OperationRecord, Origin
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.mcp.lines import LongLine
+from contextframe_monitoring.mcp.message import ODD_BYTES_MAX
 from contextframe_monitoring.mcp.observer import Direction, Observer
 from contextframe_monitoring.mcp.peers import Peers
 from tests.mcp.relay_support import recorded, writers
@@ -326,6 +327,15 @@ def test_a_huge_answer_is_paired_by_its_ends(watched: Watched) -> None:
 
     (record,) = watched.records()
     assert (record.status, record.duration_ms, record.result_size) == ("success", 700.0, 10**8)
+    assert (watched.observer.long_lines, watched.observer.unread) == (2, 1)
+
+
+def test_a_large_line_of_an_odd_shape_is_judged_by_its_ends(watched: Watched) -> None:
+    watched.client({"id": 1, "method": "m", "params": {"name": 5, "data": "x" * ODD_BYTES_MAX}})
+    watched.client([{"id": 2, "method": "m", "params": {"data": "x" * ODD_BYTES_MAX}}])
+    watched.server(result(1))
+
+    assert [record.operation_type for record in watched.records()] == ["m"]
     assert (watched.observer.long_lines, watched.observer.unread) == (2, 1)
 
 

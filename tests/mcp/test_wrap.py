@@ -75,12 +75,21 @@ def test_a_strange_stream_comes_back_unchanged(tmp_path: Path) -> None:
     assert (code, out == stream, err) == (0, True, "")
 
 
-def test_a_line_of_100_mb_passes_within_32_mb(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"z" * 1_000_000,
+        b'{"id":1,"method":"m","params":{"data":"' + b"z" * 999_000 + b'"}}\n',
+        b"[" + b"{}," * 333_000 + b"{}]\n",
+    ],
+    ids=["one line", "requests", "batches"],
+)
+def test_100_mb_pass_within_32_mb_of_memory(tmp_path: Path, block: bytes) -> None:
     process = start(wrapped(tmp_path, ["cat"]))
     assert process.stdin is not None
     assert process.stdout is not None
     stdin, stdout = process.stdin, process.stdout
-    block, count = b"z" * 1_000_000, 100
+    count = 100
 
     def write() -> None:
         for _ in range(count):
