@@ -1,6 +1,5 @@
 """`wrap` as its users meet it: a process between a host and a server."""
 
-import fcntl
 import json
 import os
 import pty
@@ -9,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import termios
 import threading
 from pathlib import Path
 from typing import Any
@@ -213,13 +211,11 @@ def test_an_interrupt_from_the_terminal_reaches_the_server_once(tmp_path: Path) 
         "signal.signal(signal.SIGINT, lambda *_: print('caught', caught.append(1), flush=True))\n"
         "print('ready', flush=True)\nsys.stdin.read()\nsys.exit(100 + len(caught))"
     )
-    process = start(
-        wrapped(tmp_path, child),
-        stdin=slave,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    in_terminal = script(
+        "import fcntl, os, sys, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+        "os.execv(sys.argv[1], sys.argv[1:])"
     )
+    process = start([*in_terminal, *wrapped(tmp_path, child)], stdin=slave, start_new_session=True)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     os.write(master, b"\x03")
