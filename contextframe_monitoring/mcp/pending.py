@@ -7,7 +7,10 @@ from collections import deque
 from contextframe_monitoring.mcp.call import Call
 from contextframe_monitoring.mcp.message import MessageId
 
-PENDING_MAX = 4096
+PENDING_MAX = 8192
+"""More than the pipes between host and server hold of the smallest messages (6,500 on Linux), so
+only a server that does not answer reaches it; about 0.5 KB each.
+"""
 
 
 class PendingCalls:
