@@ -242,6 +242,23 @@ def test_a_server_whose_wrap_is_killed_sees_the_end_of_its_input(tmp_path: Path)
     process.communicate()
 
 
+def test_an_answer_that_the_client_has_is_recorded_even_if_wrap_is_killed(tmp_path: Path) -> None:
+    process = start(wrapped(tmp_path, script(ECHO)))
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for number in range(200):
+        process.stdin.write(request(number))
+        process.stdin.flush()
+        assert process.stdout.readline()
+
+    process.kill()
+    process.communicate(timeout=60)
+
+    calls = recorded(tmp_path)
+    assert len(calls) == 200
+    assert {(call.operation_type, call.status) for call in calls} == {("tools/call", "success")}
+
+
 @pytest.mark.parametrize(("kind", "code"), [("missing", 127), ("plain", 126), ("folder", 126)])
 def test_a_command_that_cannot_run_is_one_clear_line(tmp_path: Path, kind: str, code: int) -> None:
     (tmp_path / "plain").write_text("text")
