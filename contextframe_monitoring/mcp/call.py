@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from contextframe_monitoring.core.records import AgentSource
+
+Direction = Literal["in", "out"]
+"""`in`: from the client to the server; `out`: from the server to the client."""
 
 
 class Caller(NamedTuple):

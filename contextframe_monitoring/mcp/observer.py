@@ -18,7 +18,7 @@ from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
 from contextframe_monitoring.core.records import OperationRecord, Status
 from contextframe_monitoring.ingest.recorder import Recorder
-from contextframe_monitoring.mcp.call import Call
+from contextframe_monitoring.mcp.call import Call, Direction
 from contextframe_monitoring.mcp.lines import LongLine, long_line
 from contextframe_monitoring.mcp.message import (
     ODD_BYTES_MAX,
@@ -34,9 +34,6 @@ from contextframe_monitoring.mcp.message import (
 )
 from contextframe_monitoring.mcp.peers import Peers
 from contextframe_monitoring.mcp.pending import PENDING_MAX, PendingCalls
-
-Direction = Literal["in", "out"]
-"""`in`: from the client to the server; `out`: from the server to the client."""
 
 _TIMEOUT_CODE = -32001
 _CODE_MAX = 2**31

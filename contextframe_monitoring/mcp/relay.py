@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from contextframe_monitoring.mcp.call import Direction
 from contextframe_monitoring.mcp.lines import LineSplitter, LongLine
-from contextframe_monitoring.mcp.observer import Direction
 
 _CHUNK_BYTES = 64 << 10
 """The size of a pipe on Linux: more never comes at once."""

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.records import OperationRecord, Origin
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
+from contextframe_monitoring.mcp.call import Direction
 from contextframe_monitoring.mcp.lines import LongLine
 from contextframe_monitoring.mcp.message import ODD_BYTES_MAX
-from contextframe_monitoring.mcp.observer import Direction, Observer
+from contextframe_monitoring.mcp.observer import Observer
 from contextframe_monitoring.mcp.peers import Peers
 from tests.mcp.relay_support import recorded, writers
 
