@@ -1,4 +1,4 @@
-"""A disk that is soon full."""
+"""A disk that is soon full, and a connection that is watched."""
 
 import subprocess
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.mcp.relay_support import Disk
+from tests.mcp.watched import Watched
 
 _LIMIT = (
     "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
@@ -34,3 +35,10 @@ def _succeeds(command: list[str]) -> bool:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:
         return False
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    connection = Watched(tmp_path)
+    yield connection
+    connection.recorder.close()
