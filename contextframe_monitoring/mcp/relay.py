@@ -181,7 +181,8 @@ def relay(child: subprocess.Popen[bytes], watch: Watch | None, signals: Signals)
     code = status if status >= 0 else 128 - status
     _drain(threads[1], down, signals)
     if watch is not None:
-        watch.server_exited(code, time.perf_counter_ns())
+        with contextlib.suppress(Exception):  # the exit code is the child's, whatever we make of it
+            watch.server_exited(code, time.perf_counter_ns())
     return code
 
 
