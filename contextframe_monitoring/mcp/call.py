@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from contextframe_monitoring.core.records import AgentSource
 
+Direction = Literal["in", "out"]
+"""`in`: from the client to the server; `out`: from the server to the client."""
 
-class Agent(NamedTuple):
+
+class Caller(NamedTuple):
     """Who calls, and who says so."""
 
     name: str | None = None
@@ -24,6 +27,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     time_us: int
     started_ns: int
     size: int | None
-    agent: Agent
+    caller: Caller
     operation_id: str
     correlation_id: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,12 @@ class LongLine:
     head: bytes
     tail: bytes
     size: int
+
+
+def long_line(line: bytes) -> LongLine:
+    """Return what would be kept of a line if it were too long."""
+    rest = line[HEAD_BYTES_MAX:]
+    return LongLine(head=line[:HEAD_BYTES_MAX], tail=rest[-TAIL_BYTES_MAX:], size=len(line))
 
 
 class LineSplitter:
@@ -52,8 +59,7 @@ class LineSplitter:
         self._held, self._size, self._long = bytearray(), 0, False
         if not long:
             return bytes(held)
-        head, tail = held[:HEAD_BYTES_MAX], held[HEAD_BYTES_MAX:]
-        return LongLine(head=bytes(head), tail=bytes(tail), size=size)
+        return dataclasses.replace(long_line(bytes(held)), size=size)
 
     def _hold(self, part: bytes) -> None:
         self._size += len(part)

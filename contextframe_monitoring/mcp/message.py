@@ -19,6 +19,11 @@ from contextframe_monitoring.mcp.lines import LongLine
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """What reading bytes from outside may raise."""
 
+ODD_BYTES_MAX = 256 << 10
+"""Above this a line of an unusual shape is only judged by its ends: read whole, 1 MB of empty
+objects would take 60 MB.
+"""
+
 MessageId = str | int | float | None
 
 
@@ -39,7 +44,17 @@ class Meta(msgspec.Struct, gc=False):
     )
     client: Named | None = msgspec.field(name="io.modelcontextprotocol/clientInfo", default=None)
     server: Named | None = msgspec.field(name="io.modelcontextprotocol/serverInfo", default=None)
+    subscription_id: str | int | float | None = msgspec.field(
+        name="io.modelcontextprotocol/subscriptionId", default=None
+    )
     traceparent: str | None = None
+
+
+class Reference(msgspec.Struct, gc=False):
+    """The prompt or resource that a completion is asked for."""
+
+    name: str | None = None
+    uri: str | None = None
 
 
 class Params(msgspec.Struct, gc=False):
@@ -47,6 +62,7 @@ class Params(msgspec.Struct, gc=False):
 
     name: str | None = None
     uri: str | None = None
+    reference: Reference | None = msgspec.field(name="ref", default=None)
     request_id: str | int | float | None = msgspec.field(name="requestId", default=None)
     reason: str | None = None
     client: Named | None = msgspec.field(name="clientInfo", default=None)
@@ -160,15 +176,20 @@ def _message(item: Any) -> Message:
 
 
 def _params(item: dict[str, Any]) -> Params:
-    request_id = _id(item.get("requestId"))
+    reference = item.get("ref")
     return Params(
         name=_text(item.get("name")),
         uri=_text(item.get("uri")),
-        request_id=None if request_id is UNSET else request_id,
+        reference=_reference(reference) if isinstance(reference, dict) else None,
+        request_id=_known_id(item.get("requestId")),
         reason=_text(item.get("reason")),
         client=_named(item.get("clientInfo")),
         meta=_meta(_table(item.get("_meta"))),
     )
+
+
+def _reference(item: dict[str, Any]) -> Reference:
+    return Reference(name=_text(item.get("name")), uri=_text(item.get("uri")))
 
 
 def _result(item: dict[str, Any]) -> Result:
@@ -182,9 +203,10 @@ def _result(item: dict[str, Any]) -> Result:
 
 
 def _meta(item: dict[str, Any]) -> Meta:
-    fields = dict(zip(Meta.__struct_fields__, Meta.__struct_encode_fields__, strict=True))
-    read = {key: _named if key in {"client", "server"} else _text for key in fields}
-    return Meta(**{key: read[key](item.get(name)) for key, name in fields.items()})  # type: ignore[arg-type]
+    names = dict(zip(Meta.__struct_fields__, Meta.__struct_encode_fields__, strict=True))
+    odd = {"client": _named, "server": _named, "subscription_id": _known_id}
+    read: dict[str, Any] = {key: odd.get(key, _text)(item.get(name)) for key, name in names.items()}
+    return Meta(**read)
 
 
 def _table(value: Any) -> dict[str, Any]:
@@ -209,3 +231,8 @@ def _id(value: Any) -> MessageId | UnsetType:
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
         return UNSET
     return value
+
+
+def _known_id(value: Any) -> MessageId:
+    found = _id(value)
+    return None if found is UNSET else found

@@ -18,10 +18,10 @@ from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
 from contextframe_monitoring.core.records import OperationRecord, Status
 from contextframe_monitoring.ingest.recorder import Recorder
-from contextframe_monitoring.mcp.call import Call
-from contextframe_monitoring.mcp.connection import Connection
-from contextframe_monitoring.mcp.lines import LongLine
+from contextframe_monitoring.mcp.call import Call, Direction
+from contextframe_monitoring.mcp.lines import LongLine, long_line
 from contextframe_monitoring.mcp.message import (
+    ODD_BYTES_MAX,
     UNREADABLE,
     Failure,
     Message,
@@ -32,10 +32,8 @@ from contextframe_monitoring.mcp.message import (
     read_message,
     read_odd,
 )
+from contextframe_monitoring.mcp.peers import Peers
 from contextframe_monitoring.mcp.pending import PENDING_MAX, PendingCalls
-
-Direction = Literal["in", "out"]
-"""`in`: from the client to the server; `out`: from the server to the client."""
 
 _TIMEOUT_CODE = -32001
 _CODE_MAX = 2**31
@@ -54,6 +52,8 @@ class _Outcome(NamedTuple):
 _SUCCESS = _Outcome("success")
 _TOOL_ERROR = _Outcome("error", "tool_error")
 _INPUT_REQUIRED = _Outcome("input_required")
+_CANCELLED = _Outcome("cancelled")
+_CLIENT_TIMEOUT = _Outcome("timeout", "client_timeout")
 
 
 class Observer:
@@ -63,12 +63,12 @@ class Observer:
         self,
         recorder: Recorder,
         clock: Clock,
-        connection: Connection,
+        peers: Peers,
         *,
         lost: Callable[[], None] | None = None,
         pending_max: int = PENDING_MAX,
     ) -> None:
-        """Record what `connection` carries. `lost` is called after each record that gets lost."""
+        """Record what passes between `peers`. `lost` is called after each record that gets lost."""
         self.unread = 0
         """Lines, or parts of a batch, that are no JSON-RPC message."""
         self.unpaired = 0
@@ -78,7 +78,7 @@ class Observer:
         self.long_lines = 0
         """Lines that were judged by their beginning and end."""
         self._recorder, self._clock, self._lost = recorder, clock, lost
-        self._connection = connection
+        self._peers = peers
         self._lock = threading.Lock()
         self._calls: dict[Direction, PendingCalls] = {
             "in": PendingCalls(pending_max),
@@ -124,6 +124,9 @@ class Observer:
             self._message(direction, message, line.size, at_ns)
 
     def _see_odd(self, direction: Direction, line: bytes, at_ns: int) -> None:
+        if len(line) > ODD_BYTES_MAX:
+            self._see_long(direction, long_line(line), at_ns)
+            return
         try:
             messages, unread = read_odd(line)
         except UNREADABLE:
@@ -140,7 +143,7 @@ class Observer:
                 self.unread += 1
             else:
                 self._answer("out" if direction == "in" else "in", message, size, at)
-        elif message.id is UNSET or message.id is None or message.method == _LISTEN:
+        elif message.id is UNSET or message.id is None:
             self._notification(direction, message, size, at)
         else:
             call = self._call(message, size, at)
@@ -156,14 +159,14 @@ class Observer:
         params = message.params
         meta = params.meta if params is not None else None
         if params is not None and params.client is not None and message.method == "initialize":
-            self._connection.client_is(params.client.name)
+            self._peers.client_is(params.client.name)
         return Call(
             method=bounded_name(message.method or ""),
             target=_target(params),
             time_us=self._clock.now_us(),
             started_ns=at_ns,
             size=size,
-            agent=self._connection.agent_of(meta),
+            caller=self._peers.caller_of(meta),
             operation_id=self._recorder.next_operation_id(),
             correlation_id=None if meta is None else _trace_id(meta.traceparent),
         )
@@ -171,22 +174,29 @@ class Observer:
     def _notification(
         self, direction: Direction, message: Message, size: int | None, at_ns: int
     ) -> None:
-        """Record a message that no answer ends. A subscription counts when it is opened."""
-        if message.method == "notifications/cancelled" and message.params is not None:
-            self._cancelled(direction, message.params, at_ns)
+        """Record a message that no answer ends, and what it says about a call that waits."""
         call = self._call(message, size, at_ns)
-        kind: Literal["request", "notification"] = (
-            "request" if message.method == _LISTEN else "notification"
-        )
-        self._record(direction, call, _SUCCESS, kind=kind)
+        params = message.params
+        if params is not None:
+            if message.method == "notifications/cancelled":
+                self._cancelled(direction, params, at_ns)
+            elif params.meta is not None and direction == "out":
+                self._opened(params.meta.subscription_id, at_ns)
+        self._record(direction, call, _SUCCESS, kind="notification")
 
     def _cancelled(self, direction: Direction, params: Params, at_ns: int) -> None:
         call = self._calls[direction].pop(params.request_id)
         if call is not None:
             timed_out = "timed out" in (params.reason or "").lower()
-            self._finished(
-                direction, call, _Outcome("timeout" if timed_out else "cancelled"), at_ns
-            )
+            outcome = _CLIENT_TIMEOUT if timed_out else _CANCELLED
+            self._finished(direction, call, outcome, at_ns)
+
+    def _opened(self, key: MessageId, at_ns: int) -> None:
+        """Record a subscription at its first frame: it lasts for hours, and ends as cancelled."""
+        call = self._calls["in"].get(key)
+        if call is not None and call.method == _LISTEN:
+            self._calls["in"].pop(key)
+            self._finished("in", call, _SUCCESS, at_ns)
 
     def _answer(self, direction: Direction, message: Message, size: int | None, at: int) -> None:
         key: MessageId = None if message.id is UNSET else message.id
@@ -195,7 +205,7 @@ class Observer:
             self.unpaired += 1
             return
         if direction == "in" and message.result is not None:
-            self._connection.answered(call.method, message.result)
+            self._peers.answered(call.method, message.result)
         self._finished(direction, call, _outcome(message.result, message.error), at, size)
 
     # -- records
@@ -209,7 +219,9 @@ class Observer:
         result_size: int | None = None,
     ) -> None:
         self._ended(direction)
-        duration_ms = (at_ns - call.started_ns) / _NS_PER_MS
+        duration_ms: float | None = (at_ns - call.started_ns) / _NS_PER_MS
+        if call.method == _LISTEN:
+            duration_ms = None  # it is not over when it is open
         self._record(direction, call, outcome, duration_ms=duration_ms, result_size=result_size)
 
     def _ended(self, direction: Direction) -> None:
@@ -232,7 +244,7 @@ class Observer:
                 operation_type=call.method,
                 status=outcome.status,
                 duration_ms=duration_ms,
-                origin=self._connection.origin(call.agent),
+                origin=self._peers.origin(call.caller),
                 target=call.target,
                 operation_id=call.operation_id,
                 direction=direction,
@@ -251,9 +263,12 @@ class Observer:
 def _target(params: Params | None) -> str | None:
     if params is None:
         return None
-    if params.name is not None:
-        return bounded_name(params.name)
-    return None if params.uri is None else uri_without_query(params.uri)
+    name, uri = params.name, params.uri
+    if params.reference is not None and name is None and uri is None:
+        name, uri = params.reference.name, params.reference.uri
+    if name is not None:
+        return bounded_name(name)
+    return None if uri is None else uri_without_query(uri)
 
 
 def _trace_id(traceparent: str | None) -> str | None:

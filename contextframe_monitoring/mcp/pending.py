@@ -7,7 +7,10 @@ from collections import deque
 from contextframe_monitoring.mcp.call import Call
 from contextframe_monitoring.mcp.message import MessageId
 
-PENDING_MAX = 4096
+PENDING_MAX = 8192
+"""More than the pipes between host and server hold of the smallest messages (6,500 on Linux), so
+only a server that does not answer reaches it; about 0.5 KB each.
+"""
 
 
 class PendingCalls:
@@ -37,6 +40,10 @@ class PendingCalls:
         else:
             self._calls[key] = call
         return int(dropped)
+
+    def get(self, key: MessageId) -> Call | None:
+        """Return the oldest call with this id, None when there is none."""
+        return self._calls.get(key)
 
     def pop(self, key: MessageId) -> Call | None:
         """Take the oldest call with this id out; None when there is none."""

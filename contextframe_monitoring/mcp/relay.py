@@ -7,6 +7,7 @@ request. Nothing that the observer does can stop the bytes.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import select
@@ -17,8 +18,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from contextframe_monitoring.mcp.call import Direction
 from contextframe_monitoring.mcp.lines import LineSplitter, LongLine
-from contextframe_monitoring.mcp.observer import Direction
 
 _CHUNK_BYTES = 64 << 10
 """The size of a pipe on Linux: more never comes at once."""
@@ -145,7 +146,8 @@ class Signals:
     def _forward(child: subprocess.Popen[bytes], number: int) -> None:
         if number == signal.SIGINT and (os.name == "nt" or os.isatty(0)):
             return  # the terminal has sent it to the child itself
-        child.send_signal(number)
+        with contextlib.suppress(OSError):  # a child that took another user's rights
+            child.send_signal(number)
 
 
 def start(command: list[str]) -> subprocess.Popen[bytes]:
@@ -153,6 +155,11 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
 
     Raises OSError when it can't be started.
     """
+    for descriptor in range(3):  # one that is closed would become an end of the child's pipes
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     if os.name == "nt":
         import shutil
 
@@ -174,7 +181,8 @@ def relay(child: subprocess.Popen[bytes], watch: Watch | None, signals: Signals)
     code = status if status >= 0 else 128 - status
     _drain(threads[1], down, signals)
     if watch is not None:
-        watch.server_exited(code, time.perf_counter_ns())
+        with contextlib.suppress(Exception):  # the exit code is the child's, whatever we make of it
+            watch.server_exited(code, time.perf_counter_ns())
     return code
 
 

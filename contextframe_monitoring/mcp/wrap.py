@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from dataclasses import dataclass
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import ErrorCode, MonitoringError
-from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
-from contextframe_monitoring.mcp.command_name import command_name
-from contextframe_monitoring.mcp.connection import Connection
-from contextframe_monitoring.mcp.observer import Observer
 from contextframe_monitoring.mcp.relay import Signals, relay, start
-from contextframe_monitoring.store.machine import SystemClock
 from contextframe_monitoring.store.settings import load_config
 
 USAGE = (
@@ -27,7 +21,6 @@ USAGE = (
 )
 EXIT_USAGE, EXIT_NOT_RUNNABLE, EXIT_NOT_FOUND = 2, 126, 127
 _OPTIONS = ("--name", "--store", "--config")
-_SAY_SECONDS_MAX = 0.5
 
 
 class UsageError(MonitoringError):
@@ -93,17 +86,13 @@ def run(options: Options, config: MonitoringConfig) -> int:
     except OSError as error:
         return _not_started(options.command[0], error)
     signals.child_is(child)
-    notice = _Notice()
-    recorder = _recorder(options, config, notice)
-    if recorder is None or not recorder.enabled:
-        return relay(child, None, signals)
+    from contextframe_monitoring.mcp.recording import Recording  # loads while the child starts
+
+    recording = Recording(config, name=options.name, command=options.command)
     try:
-        observer = _observer(options, config, recorder, notice)
-        recorder.connections_changed(1)
-        return relay(child, observer, signals)
+        return relay(child, recording.observer, signals)
     finally:
-        recorder.close()
-        notice.wait()
+        recording.close()
 
 
 def _not_started(program: str, error: OSError) -> int:
@@ -112,62 +101,3 @@ def _not_started(program: str, error: OSError) -> int:
     remedy = "check the name, or give its full path" if missing else "check its permissions"
     sys.stderr.write(f"contextframe-monitoring wrap: command {program!r} {reason}; {remedy}\n")
     return EXIT_NOT_FOUND if missing else EXIT_NOT_RUNNABLE
-
-
-def _recorder(options: Options, config: MonitoringConfig, notice: _Notice) -> Recorder | None:
-    label = options.name or config.server or command_name(options.command)
-    try:
-        recorder = open_recorder(config, label=label)
-    except Exception as error:  # noqa: BLE001 - the server runs on, whatever is wrong with the store
-        notice.not_recording(f"{type(error).__name__}: {error}")
-        return None
-    if recorder.last_error is not None:
-        notice.not_recording(recorder.last_error)
-    return recorder
-
-
-def _observer(
-    options: Options, config: MonitoringConfig, recorder: Recorder, notice: _Notice
-) -> Observer:
-    name = options.name or config.server
-    connection = Connection(
-        f"{recorder.writer}-c1",
-        server=name or command_name(options.command),
-        server_may_say=name is None,
-        environment=config.environment,
-    )
-
-    def lost() -> None:
-        notice.not_recording(recorder.last_error or ", ".join(recorder.losses))
-
-    return Observer(recorder, SystemClock(), connection, lost=lost)
-
-
-class _Notice:
-    """Says once on the error stream that records are lost, without ever holding up the relay."""
-
-    def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
-
-    def not_recording(self, reason: str) -> None:
-        """Say it, the first time only, in a thread: nobody may be reading that stream."""
-        if self._thread is not None:
-            return
-        text = (
-            f"contextframe-monitoring wrap: can't record ({reason});"
-            " the server runs on and what is lost is counted\n"
-        )
-        self._thread = threading.Thread(target=self._say, args=(text,), daemon=True)
-        self._thread.start()
-
-    def wait(self) -> None:
-        """Give the notice a moment to come out before we end."""
-        if self._thread is not None:
-            self._thread.join(_SAY_SECONDS_MAX)
-
-    @staticmethod
-    def _say(text: str) -> None:
-        try:
-            os.write(2, text.encode("utf-8", "replace"))
-        except OSError:
-            return  # there is no error stream: nobody can be told

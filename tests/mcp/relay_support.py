@@ -2,13 +2,13 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 import contextframe_monitoring
-from contextframe_monitoring.core.records import OperationRecord, Record
+from contextframe_monitoring.core.records import OperationRecord
 from contextframe_monitoring.store.spool.reader import WriterView, read_spool
+from tests.recorded import recorded as records_of
 
 REPOSITORY = Path(contextframe_monitoring.__file__).parents[1]
 SERVERS = REPOSITORY / "tests" / "servers"
@@ -17,8 +17,6 @@ ENVIRONMENT = {
     "PYTHONPATH": str(REPOSITORY),
     "CONTEXTFRAME_MONITORING_START_KEEPER": "false",
 }
-
-_decode = msgspec.msgpack.Decoder(Record).decode
 
 
 def wrapped(store: Path, command: list[str], *options: str) -> list[str]:
@@ -34,10 +32,15 @@ def writers(store: Path) -> list[WriterView]:
 
 def recorded(store: Path) -> list[OperationRecord]:
     """Return all records of a store, in the order of their numbers."""
-    records = []
-    for writer in writers(store):
-        for segment in writer.segments:
-            assert segment.problem is None
-            records += [_decode(frame.record) for frame in segment.frames()]
-            assert segment.scan.damaged == 0
-    return records
+    records = records_of(store / "spool")
+    assert all(isinstance(record, OperationRecord) for record in records)
+    return records  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A folder that holds little: a small file system, or a limit on the size of files."""
+
+    folder: Path
+    refusal: str
+    limited: list[str]

@@ -1,4 +1,4 @@
-"""`Connection`: who talks to whom over one pair of streams, as far as they have said."""
+"""`Peers`: who talks to whom over one pair of streams, as far as they have said."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import msgspec
 
 from contextframe_monitoring.core.privacy import bounded_name
 from contextframe_monitoring.core.records import Origin
-from contextframe_monitoring.mcp.call import Agent
+from contextframe_monitoring.mcp.call import Caller
 from contextframe_monitoring.mcp.message import Meta, Result
 
 _ORIGINS_MAX = 64
 
 
-class Connection:
+class Peers:
     """The client, the server and the protocol version of one connection.
 
     The agent of a call is the agent id in its own `_meta`; else the client, which names itself in
@@ -29,21 +29,21 @@ class Connection:
     ) -> None:
         """`server` is its name, until the first answer that tells another if it may say so."""
         self._server_may_say = server_may_say
-        self._client = Agent()
+        self._client = Caller()
         self._base = Origin(
             server=bounded_name(server),
             session_id=session_id,
             environment=environment,
             transport="stdio",
         )
-        self._origins: dict[Agent, Origin] = {}
+        self._origins: dict[Caller, Origin] = {}
 
     def client_is(self, name: str | None) -> None:
         """Remember the name that the client gave itself."""
         if name and name != self._client.name:
-            self._client = Agent(bounded_name(name), "client")
+            self._client = Caller(bounded_name(name), "client")
 
-    def agent_of(self, meta: Meta | None) -> Agent:
+    def caller_of(self, meta: Meta | None) -> Caller:
         """Return who makes a call with this `_meta`."""
         if meta is None:
             return self._client
@@ -51,7 +51,7 @@ class Connection:
             self.client_is(meta.client.name)
         self._speak(meta.protocol_version)
         said = meta.agent_id or meta.agent_id_camel or meta.agent_id_otel
-        return Agent(bounded_name(said), "meta") if said else self._client
+        return Caller(bounded_name(said), "meta") if said else self._client
 
     def answered(self, method: str, result: Result) -> None:
         """Take the protocol version from the handshake and, once, the server's own name."""
@@ -71,13 +71,13 @@ class Connection:
             self._base = msgspec.structs.replace(self._base, protocol_version=version)
             self._origins.clear()
 
-    def origin(self, agent: Agent) -> Origin:
-        """Return the origin of a call, built once per agent."""
-        origin = self._origins.get(agent)
+    def origin(self, caller: Caller) -> Origin:
+        """Return the origin of a call, built once per caller."""
+        origin = self._origins.get(caller)
         if origin is None:
             if len(self._origins) >= _ORIGINS_MAX:
                 self._origins.clear()
-            self._origins[agent] = origin = msgspec.structs.replace(
-                self._base, agent_id=agent.name, agent_source=agent.source
+            self._origins[caller] = origin = msgspec.structs.replace(
+                self._base, agent_id=caller.name, agent_source=caller.source
             )
         return origin

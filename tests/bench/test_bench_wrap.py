@@ -1,0 +1,23 @@
+"""`bench wrap` measures what it says, in a small run."""
+
+from contextframe_monitoring.bench.wrap import render, run
+
+
+def test_a_small_run_has_every_figure_and_is_rendered() -> None:
+    result = run(20)
+
+    assert [(row["child"], row["one_core"]) for row in result["added"]] == [
+        ("echo child", True),
+        ("echo child", False),
+        ("Python server", True),
+        ("Python server", False),
+    ]
+    for row in result["added"]:
+        spread = row["wrap_added_us"]
+        assert spread["q1"] <= spread["median"] <= spread["q3"]
+        assert row["direct_us"] > 0
+    assert [row["child"] for row in result["first_answer"]] == ["echo child", "Python server"]
+    assert result["memory"]["target_mb"] == 32
+    text = render(result)
+    assert len(text.splitlines()) == 10
+    assert "None" not in text

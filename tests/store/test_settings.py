@@ -1,0 +1,98 @@
+"""The configuration: who wins, and what an error names."""
+
+from pathlib import Path
+
+import pytest
+
+from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.errors import (
+    InvalidError,
+    LimitedError,
+    MonitoringError,
+    NotFoundError,
+    UnavailableError,
+    UnknownKeyError,
+)
+from contextframe_monitoring.store.settings import FILE_BYTES_MAX, load_config
+
+PREFIX = "CONTEXTFRAME_MONITORING_"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "monitoring.toml"
+    path.write_text('store = "/file"\nserver = "file"\nenvironment = "file"\n')
+    return path
+
+
+def test_the_caller_wins_over_the_environment_over_the_file_over_the_defaults(file: Path) -> None:
+    environ = {PREFIX + "SERVER": "environment", PREFIX + "STORE": "/environment", "OTHER": "x"}
+
+    config = load_config(str(file), environ, store="/caller", timezone=None)
+
+    assert config == MonitoringConfig(store="/caller", server="environment", environment="file")
+
+
+def test_the_environment_may_name_the_file(file: Path) -> None:
+    environ = {PREFIX + "CONFIG": str(file)}
+
+    assert load_config(None, environ).store == "/file"
+    assert load_config(None, {}) == MonitoringConfig()
+
+
+ERRORS: dict[str, tuple[type[MonitoringError], str]] = {
+    "# ours\n\nenabledd = 3\n": (
+        UnknownKeyError,
+        "unknown key 'enabledd' in FILE, line 3: did you mean 'enabled'?",
+    ),
+    "enabled = true\n[store]\nx = 1\n": (
+        InvalidError,
+        "FILE, line 2: store = {'x': 1} is not allowed: expected str | null, got object",
+    ),
+    "\nmetrics_retention_days = 0\n": (
+        InvalidError,
+        "FILE, line 2: metrics_retention_days = 0 is not allowed: expected int >= 1",
+    ),
+    "enabled = true\nx = \n": (
+        InvalidError,
+        "FILE, line 2 = 'x = ' is not allowed: not TOML: Invalid value (at line 2, column 5)",
+    ),
+    'enabled = true\nx="': (
+        InvalidError,
+        "FILE, line 2 = 'x=\"' is not allowed: not TOML: Unterminated string (at end of document)",
+    ),
+    "# \udcff": (InvalidError, "FILE, line 1 = b'\\xff' is not allowed: TOML files are UTF-8"),
+}
+
+
+@pytest.mark.parametrize("text", ERRORS)
+def test_an_error_in_the_file_names_file_line_and_culprit(tmp_path: Path, text: str) -> None:
+    kind, message = ERRORS[text]
+    path = tmp_path / "monitoring.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    with pytest.raises(kind) as caught:
+        load_config(str(path), {})
+
+    assert str(caught.value) == message.replace("FILE", str(path))
+
+
+def test_an_error_of_the_environment_or_the_caller_names_them(file: Path) -> None:
+    with pytest.raises(InvalidError, match=rf"^{PREFIX}ENABLED = 'maybe' is not allowed"):
+        load_config(str(file), {PREFIX + "ENABLED": "maybe"})
+    with pytest.raises(UnknownKeyError, match=rf"^unknown key '{PREFIX}STOER' in environment"):
+        load_config(str(file), {PREFIX + "STOER": "x"})
+    with pytest.raises(InvalidError, match=r"^store = 5 is not allowed"):
+        load_config(str(file), {}, store=5)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    big = tmp_path / "big.toml"
+    big.write_bytes(b"#" * (FILE_BYTES_MAX + 1))
+
+    with pytest.raises(NotFoundError, match=r"^configuration file '.*none\.toml' does not exist"):
+        load_config(str(tmp_path / "none.toml"), {})
+    with pytest.raises(UnavailableError, match=r"can't be read: Is a directory"):
+        load_config(str(tmp_path), {})
+    with pytest.raises(LimitedError, match=r"is above its limit of 1048576: is it the right"):
+        load_config(str(big), {})
