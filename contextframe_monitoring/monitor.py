@@ -26,9 +26,11 @@ from contextframe_monitoring.store.machine import SystemClock
 from contextframe_monitoring.store.settings import load_config
 
 if TYPE_CHECKING:
+    from contextframe_monitoring.core.reports import CostReport, PerformanceSummary
     from contextframe_monitoring.core.status import StatusReport, VerifyReport
     from contextframe_monitoring.export.exporter import MetricsExporter
     from contextframe_monitoring.query.reports import Reports
+    from contextframe_monitoring.query.statistics import UsageStats
     from contextframe_monitoring.store.store import Store
 
 _T = TypeVar("_T")
@@ -142,7 +144,7 @@ class Monitor:
             lambda: self.reports.usage_stats(start_time, end_time, group_by)
         )
 
-    async def performance_summary(self, period: str) -> dict[str, Any]:
+    async def performance_summary(self, period: str) -> PerformanceSummary:
         """Answer `PerformanceMonitor.get_performance_summary`."""
         return await self.in_thread(lambda: self.reports.performance_summary(period))
 
@@ -151,7 +153,7 @@ class Monitor:
     ) -> CostReport:
         """Answer `CostCalculator.get_cost_report`."""
         return await self.in_thread(
-            lambda: self.reports.cost(self.reports.between(start_time, end_time, (group_by,)))
+            lambda: self.reports.cost_between(start_time, end_time, group_by)
         )
 
     async def in_thread(self, work: Callable[[], _T]) -> _T:

@@ -36,7 +36,7 @@ def nano_usd_of_ratio(numerator: int, scale: int) -> int:
     return whole + (twice > scale or (twice == scale and whole % 2 == 1))
 
 
-def decimal_usd(nano: int) -> Decimal:
+def usd(nano: int) -> Decimal:
     """Return nano-dollars as USD, exact, without needless zeros."""
     whole = (Decimal(nano) * _PLACES).normalize()
     return whole.quantize(Decimal(1)) if whole == whole.to_integral_value() else whole

@@ -1,4 +1,6 @@
-"""Reports in words, for an agent or a person who reads text: the number asked for first, then lines."""
+"""Reports in words, for an agent or a person who reads text: the number asked for first, then
+lines.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from contextframe_monitoring.core import arguments
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
-from contextframe_monitoring.core.money import decimal_usd, nano_usd
+from contextframe_monitoring.core.money import nano_usd, usd
 from contextframe_monitoring.core.pricing_config import PricingConfig
 from contextframe_monitoring.core.privacy import attribute_pairs, bounded_name, metadata_json
 from contextframe_monitoring.core.records import CostRecord, Origin, Provenance
@@ -240,7 +240,7 @@ class CostCalculator:
                 **facts,
             )
         )
-        return decimal_usd(amount)
+        return usd(amount)
 
     async def get_cost_report(
         self, start_time: dt.datetime, end_time: dt.datetime, group_by: str = "agent"
@@ -303,7 +303,7 @@ class CostCalculator:
                 **facts,
             )
         )
-        return None if cost.amount_nano_usd is None else decimal_usd(cost.amount_nano_usd)
+        return None if cost.amount_nano_usd is None else usd(cost.amount_nano_usd)
 
     def _facts(
         self, given: dict[str, Any], agent_id: str | None, operation_id: str | None

@@ -29,7 +29,12 @@ def add_resources(server: MCPServer, monitor: Monitor) -> None:
     async def performance(window: str) -> str:
         """Performance of all operations in a window: 1h, 24h, 7d, today ..."""
         try:
-            report = await monitor.in_thread(lambda: monitor.reports.performance(since=window))
+            return await monitor.in_thread(lambda: _performance(monitor, window))
         except MonitoringError as error:
             raise ResourceError(str(error)) from error
-        return report.model_dump_json()
+
+
+def _performance(monitor: Monitor, window: str) -> str:
+    reports = monitor.reports
+    query = reports.question("performance", since=window, group_by=("target",))
+    return reports.performance(query).json_text()

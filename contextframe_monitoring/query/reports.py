@@ -7,19 +7,29 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.cursor import decode_cursor
 from contextframe_monitoring.core.queries import ReportQuery
-from contextframe_monitoring.core.reports import CostReport, PerformanceReport, UsageReport
+from contextframe_monitoring.core.reports import (
+    CostReport,
+    PerformanceReport,
+    PerformanceSummary,
+    UsageReport,
+)
 from contextframe_monitoring.core.status import StatusReport, VerifyReport
-from contextframe_monitoring.core.windows import parse_window, window_between
+from contextframe_monitoring.core.windows import parse_window
 from contextframe_monitoring.query.completeness import verify
 from contextframe_monitoring.query.cost import cost_report
 from contextframe_monitoring.query.health import status_report
 from contextframe_monitoring.query.performance import performance_report
+from contextframe_monitoring.query.statistics import (
+    UsageStats,
+    cost_report_between,
+    performance_summary,
+    usage_stats,
+)
 from contextframe_monitoring.query.usage import usage_report
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
@@ -64,15 +74,6 @@ class Reports:
             include_own=include_own,
         )
 
-    def between(
-        self, start: dt.datetime, end: dt.datetime, group_by: tuple[str, ...]
-    ) -> ReportQuery:
-        """Return a question about the time between two datetimes."""
-        window = window_between(
-            start, end, now_us=self._clock.now_us(), timezone=self.config.timezone
-        )
-        return ReportQuery(window=window, group_by=group_by, limit=1000)
-
     def performance(self, query: ReportQuery) -> PerformanceReport:
         """Return the performance report."""
         return performance_report(Snapshot(self.store), query, self.config)
@@ -85,18 +86,33 @@ class Reports:
         """Return the cost report."""
         return cost_report(Snapshot(self.store), query, self.config, monthly_budget=monthly_budget)
 
-    def performance_summary(self, period: str) -> dict[str, Any]:
+    def performance_summary(self, period: str) -> PerformanceSummary:
         """Return the summary of a period in the words of the statistics seed."""
-        report = self.performance(self.question("performance", since=period))
-        return {
-            "total_requests": report.total_operations,
-            "avg_response_time": report.avg_ms,
-            "p50": report.p50_ms,
-            "p95": report.p95_ms,
-            "p99": report.p99_ms,
-            "errors": report.errors,
-            "slow_requests": report.slow,
-        }
+        return performance_summary(
+            Snapshot(self.store), period, config=self.config, now_us=self._clock.now_us()
+        )
+
+    def usage_stats(self, start: dt.datetime, end: dt.datetime, group_by: str) -> UsageStats:
+        """Return the usage between two times."""
+        return usage_stats(
+            Snapshot(self.store),
+            start,
+            end,
+            group_by,
+            config=self.config,
+            now_us=self._clock.now_us(),
+        )
+
+    def cost_between(self, start: dt.datetime, end: dt.datetime, group_by: str) -> CostReport:
+        """Return the costs between two times."""
+        return cost_report_between(
+            Snapshot(self.store),
+            start,
+            end,
+            group_by,
+            config=self.config,
+            now_us=self._clock.now_us(),
+        )
 
     def status(self, last_error: str | None = None) -> StatusReport:
         """Return how the monitor itself is doing."""

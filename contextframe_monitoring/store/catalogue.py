@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from contextframe_monitoring.core.errors import UnavailableError, shown
 from contextframe_monitoring.core.model_names import candidates, matches
-from contextframe_monitoring.core.money import decimal_usd
+from contextframe_monitoring.core.money import usd
 from contextframe_monitoring.core.price_explained import (
     Disagreement,
     Explanation,
@@ -144,7 +144,7 @@ class Catalogue:
             cost = price.cost(asked.usage)
         else:
             cost = self.cost(asked.provider, asked.model, asked.usage, microseconds(asked.at))
-        amount = None if cost.amount_nano_usd is None else decimal_usd(cost.amount_nano_usd)
+        amount = None if cost.amount_nano_usd is None else usd(cost.amount_nano_usd)
         return {"amount_usd": amount, "price_id": cost.price_id, "reason": cost.reason}
 
     def explain(

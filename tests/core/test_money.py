@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextframe_monitoring.core.errors import InvalidError
-from contextframe_monitoring.core.money import decimal_usd, nano_usd
+from contextframe_monitoring.core.money import nano_usd, usd
 
 
 @given(st.integers(-(9 * 10**18), 9 * 10**18))
 def test_nano_dollars_come_back_exactly(nano: int) -> None:
-    assert nano_usd(decimal_usd(nano)) == nano
+    assert nano_usd(usd(nano)) == nano
 
 
 def test_a_float_means_the_decimal_that_it_prints_as() -> None:
@@ -24,7 +24,7 @@ def test_half_a_nano_dollar_goes_to_the_even_one() -> None:
 
 
 def test_an_amount_prints_without_needless_zeros() -> None:
-    assert [str(decimal_usd(n)) for n in (60_000_000, 5_000_000_000, 0, 1, -1_500_000_000)] == [
+    assert [str(usd(n)) for n in (60_000_000, 5_000_000_000, 0, 1, -1_500_000_000)] == [
         "0.06",
         "5",
         "0",

@@ -6,7 +6,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contextframe_monitoring.core.money import decimal_usd
+from contextframe_monitoring.core.money import usd
 from contextframe_monitoring.core.price_columns import COLUMNS, MAIN, PRICE_KEYS
 from contextframe_monitoring.core.prices import (
     Cost,
@@ -222,6 +222,6 @@ def test_more_tokens_never_cost_less(
 @settings(deadline=None)
 @given(st.integers(-(10**18), 10**18))
 def test_nano_dollars_become_dollars_exactly_in_at_most_nine_places(nano: int) -> None:
-    amount = decimal_usd(nano)
+    amount = usd(nano)
     assert Fraction(amount) == Fraction(nano, 10**9)
     assert 0 <= -int(amount.as_tuple().exponent) <= 9
