@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from contextframe_monitoring.core.records import OperationRecord, Origin
+from contextframe_monitoring.core.records import AgentSource, OperationRecord, Origin
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.agent import agent_of
@@ -96,25 +96,34 @@ class Connections:
             return self._without
         return self._open.get(id(anchor)) or self._opened(anchor, ctx)
 
-    def origin_of(self, ctx: adapter.Context, connection: Connection, result: Any) -> Origin:
+    def origin_of(self, ctx: adapter.Context, connection: Connection) -> Origin:
         """Return who sent a message and how it came; one object for all that are alike."""
         agent, source = agent_of(ctx)
-        version = ctx.protocol_version
-        if ctx.method == "initialize" and type(result) is dict:
-            version = str(result.get("protocolVersion", version))  # committed after we are done
-        origin = connection.origins.get((agent, source, version))
-        if origin is None:
-            if len(connection.origins) >= ORIGINS_MAX:
-                connection.origins.clear()
-            origin = connection.origins[agent, source, version] = Origin(
-                server=self._server,
-                agent_id=agent,
-                agent_source=source,
-                session_id=connection.session_id,
-                environment=self._environment,
-                transport=connection.transport,
-                protocol_version=version,
-            )
+        key = agent, source, ctx.protocol_version
+        return connection.origins.get(key) or self._new_origin(connection, agent, source, key[2])
+
+    def introduced(self, ctx: adapter.Context, connection: Connection, result: Any) -> Origin:
+        """Return the origin of `initialize`: its version is only committed after it."""
+        agent, source = agent_of(ctx)
+        version = result.get("protocolVersion") if isinstance(result, dict) else None
+        if not isinstance(version, str):
+            version = ctx.protocol_version
+        return self._new_origin(connection, agent, source, version)
+
+    def _new_origin(
+        self, connection: Connection, agent: str | None, source: AgentSource | None, version: str
+    ) -> Origin:
+        if len(connection.origins) >= ORIGINS_MAX:
+            connection.origins.clear()
+        origin = connection.origins[agent, source, version] = Origin(
+            server=self._server,
+            agent_id=agent,
+            agent_source=source,
+            session_id=connection.session_id,
+            environment=self._environment,
+            transport=connection.transport,
+            protocol_version=version,
+        )
         return origin
 
     def _opened(self, anchor: Any, ctx: adapter.Context) -> Connection:

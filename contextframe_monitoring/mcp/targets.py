@@ -6,8 +6,8 @@ of two of the size, and is sampled on the first, second, fourth, eighth ... mess
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
 from contextframe_monitoring.core.tokens import sampled_tokens
@@ -17,65 +17,58 @@ TARGETS_MAX = 512
 """Tools and prompts that are remembered; what comes later shares the ratios of its method."""
 
 
-class _Cell:
-    __slots__ = ("count", "mean", "samples")
+class TokenRatios:
+    """Tokens per byte of messages that are alike: what a model writes, and what it reads."""
 
-    def __init__(self) -> None:
-        self.count = self.samples = 0
-        self.mean = 0.0
+    __slots__ = ("_due", "_interval", "_read", "_read_texts", "_written", "_written_texts")
 
-
-class TokenRatio:
-    """Tokens per byte of messages that are alike: of one tool, in one direction."""
-
-    __slots__ = ("_cells", "_texts_of")
-
-    def __init__(self, texts_of: Callable[[Any], list[str]]) -> None:
-        """`texts_of` finds the texts in a message."""
-        self._texts_of = texts_of
-        self._cells: dict[int, _Cell] = {}
-
-    def tokens(self, message: Any, size_bytes: int) -> int:
-        """Return the estimated tokens of a message: its size by the mean of the samples."""
-        cell = self._cells.get(size_bytes.bit_length())
-        if cell is None:
-            cell = self._cells[size_bytes.bit_length()] = _Cell()
-        cell.count = count = cell.count + 1
-        if not count & (count - 1):
-            cell.samples += 1
-            ratio = sampled_tokens(self._texts_of(message)) / max(size_bytes, 1)
-            cell.mean += (ratio - cell.mean) / cell.samples
-        return round(cell.mean * size_bytes)
-
-
-class Target:
-    """What messages of one method and name have in common."""
-
-    __slots__ = ("_read", "_written", "method", "name")
-
-    def __init__(
-        self, method: str, name: str | None, written: TokenRatio | None, read: TokenRatio | None
-    ) -> None:
-        """`method` and `name` are bounded; the ratios are those of requests and of results."""
-        self.method, self.name = method, name
-        self._written, self._read = written, read
-
-    def named(self, name: str | None) -> Target:
-        """Return a target of the same method that shares the ratios."""
-        return Target(self.method, name, self._written, self._read)
+    def __init__(self, method: str) -> None:
+        """`method` says where the texts are."""
+        self._written_texts, self._read_texts = REQUEST_TEXTS.get(method), RESULT_TEXTS.get(method)
+        self._written: dict[int, tuple[float, int]] = {}
+        self._read: dict[int, tuple[float, int]] = {}
+        self._due = self._interval = 1
 
     def tokens(
         self, params: Any, request_size: int | None, result: Any, result_size: int | None
     ) -> tuple[int | None, int | None]:
-        """Return the estimated tokens that a model wrote and reads; None where it does not, and
-        where a size is unknown.
+        """Return the estimated tokens written and read; None where there are none, and where a
+        size is unknown.
         """
-        written, read = self._written, self._read
-        return (
-            None if written is None or request_size is None
-            else written.tokens(params, request_size),
-            None if read is None or result_size is None else read.tokens(result, result_size),
-        )  # fmt: skip
+        self._due = due = self._due - 1
+        written = read = None
+        if request_size is not None and self._written_texts is not None:
+            known = self._written.get(request_size.bit_length())
+            if known is None or not due:
+                known = _sampled(self._written, self._written_texts(params), request_size)
+            written = round(known[0] * request_size)
+        if result_size is not None and self._read_texts is not None:
+            known = self._read.get(result_size.bit_length())
+            if known is None or not due:
+                known = _sampled(self._read, self._read_texts(result), result_size)
+            read = round(known[0] * result_size)
+        if not due:
+            self._due = self._interval
+            self._interval *= 2
+        return written, read
+
+
+def _sampled(
+    ratios: dict[int, tuple[float, int]], texts: list[str], size_bytes: int
+) -> tuple[float, int]:
+    """Count the tokens of one message, and return the mean of the samples of its size."""
+    mean, count = ratios.get(size_bytes.bit_length(), (0.0, 0))
+    ratio = sampled_tokens(texts) / max(size_bytes, 1)
+    ratios[size_bytes.bit_length()] = known = (mean + (ratio - mean) / (count + 1), count + 1)
+    return known
+
+
+class Target(NamedTuple):
+    """What messages of one method and name have in common; names are bounded."""
+
+    method: str
+    name: str | None
+    ratios: TokenRatios | None
 
 
 class Targets:
@@ -84,7 +77,7 @@ class Targets:
     def __init__(self) -> None:
         """Know none yet."""
         self._known: dict[tuple[str, str | None], Target] = {}
-        self._shared: dict[str, Target] = {}
+        self._shared: dict[str, TokenRatios] = {}
 
     def target_of(
         self, method: str, params: Mapping[str, Any] | None, *, succeeded: bool
@@ -101,20 +94,16 @@ class Targets:
         self, method: str, name: str | None, params: Mapping[str, Any] | None, succeeded: bool
     ) -> Target:
         bounded, target_name = bounded_name(method), _name_of(method, params)
+        if method not in RESULT_TEXTS:
+            ratios = None
+        elif succeeded and name == target_name and len(self._known) < TARGETS_MAX:
+            ratios = TokenRatios(method)
+        else:
+            ratios = self._shared.setdefault(method, TokenRatios(method))
+        target = Target(bounded, target_name, ratios)
         if succeeded and name == target_name and len(self._known) < TARGETS_MAX:
-            target = self._known[method, name] = _new_target(bounded, target_name)
-            return target
-        shared = self._shared.get(bounded)
-        if shared is None:
-            shared = _new_target(bounded, None)
-            if bounded in RESULT_TEXTS:
-                self._shared[bounded] = shared
-        return shared.named(target_name)
-
-
-def _new_target(method: str, name: str | None) -> Target:
-    written, read = REQUEST_TEXTS.get(method), RESULT_TEXTS.get(method)
-    return Target(method, name, written and TokenRatio(written), read and TokenRatio(read))
+            self._known[method, name] = target
+        return target
 
 
 def _name_of(method: str, params: Mapping[str, Any] | None) -> str | None:
