@@ -1,0 +1,194 @@
+"""Every private or provisional name of the MCP SDK that we use, in one place.
+
+Written for mcp 2.3; `tests/mcp/test_adapter.py` holds the contract and fails when the SDK moves.
+The SDK calls its middleware provisional within 2.x, and says nothing about the names with a
+leading underscore: what identifies a connection, which transport it came by, and whether the peer
+gave up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Literal
+
+from mcp.server import MCPServer, Server
+from mcp.server import stdio as _sdk_stdio
+from mcp.server._otel import OpenTelemetryMiddleware
+from mcp.server.connection import _NO_CHANNEL, NotifyOnlyOutbound
+from mcp.server.context import HandlerResult, ServerMiddleware, ServerRequestContext
+from mcp.shared import _otel as _sdk_otel
+from opentelemetry import context, propagate, trace
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.trace import Span
+
+from contextframe_monitoring.core.errors import InvalidError
+
+Context = ServerRequestContext[Any, Any]
+CallNext = Callable[[Context], Awaitable[HandlerResult]]
+Middleware = ServerMiddleware[Any]
+Result = HandlerResult
+ToolServer = MCPServer
+
+TRANSPORT_HTTP = "streamable-http"
+TRANSPORT_MEMORY = "memory"
+TRANSPORT_SSE = "sse"
+TRANSPORT_STDIO = "stdio"
+
+_TRACEPARENT = "traceparent"
+_W3C_FIELDS = frozenset({_TRACEPARENT, "tracestate", "baggage"})
+_sdk_tracer = _sdk_otel._tracer  # noqa: SLF001 - the tracer that the SDK's middleware uses
+_w3c_propagators: dict[int, tuple[object, bool]] = {}
+
+
+# -- the server object
+
+
+def lowlevel_server(server: object) -> Server[Any]:
+    """Return the low-level server in or behind `server`.
+
+    Takes an `MCPServer`, a low-level `Server`, or an object that holds one as `_mcp_server`
+    (fastmcp). Raises `InvalidError` for anything else.
+    """
+    if isinstance(server, MCPServer):
+        return server._lowlevel_server  # noqa: SLF001 - public only as `.middleware` and `.name`
+    for candidate in (server, getattr(server, "_mcp_server", None)):
+        if isinstance(candidate, Server):
+            return candidate
+    kind = f"{type(server).__module__}.{type(server).__qualname__}"
+    raise InvalidError(
+        "server",
+        kind,
+        "expected an MCPServer or a low-level Server of mcp 2.x (or a fastmcp server built on it); "
+        "any other server, also one of mcp 1.x, can be watched from outside: "
+        "contextframe-monitoring wrap -- COMMAND",
+    )
+
+
+def opentelemetry_index(chain: list[Middleware]) -> int | None:
+    """Return where the SDK's OpenTelemetry middleware stands in a chain; None when it does not."""
+    for index, middleware in enumerate(chain):
+        if type(middleware) is OpenTelemetryMiddleware:
+            return index
+    return None
+
+
+# -- the connection of a message
+
+
+def anchor_of(ctx: Context) -> Any:
+    """Return the object that lives as long as the message's connection and belongs to it alone.
+
+    None on streamable HTTP without a session: there each request is its own connection.
+    """
+    session = ctx.session
+    outbound = session._connection.outbound  # noqa: SLF001
+    if outbound is not _NO_CHANNEL:  # `has_standalone_channel`, without a call
+        return outbound
+    if ctx.request is not None:
+        return None
+    return session._request_outbound._inner.transport  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def teardown_of(ctx: Context) -> AsyncExitStack | None:
+    """Return what the SDK unwinds when the message's connection closes.
+
+    None where it has nothing that lives so long: in the modern era each request has its own.
+    """
+    connection = ctx.session._connection  # noqa: SLF001
+    per_request = isinstance(connection.outbound, NotifyOnlyOutbound)
+    lasting = connection.has_standalone_channel and not per_request
+    return connection.exit_stack if lasting else None
+
+
+def http_session_id(ctx: Context) -> str | None:
+    """Return the `Mcp-Session-Id` of the message's connection, where there is one."""
+    return ctx.session._connection.session_id  # noqa: SLF001
+
+
+def is_direct(ctx: Context) -> bool:
+    """Return whether the message was handed over inside the process, without streams."""
+    return ctx.request is None and not ctx.session._connection.has_standalone_channel  # noqa: SLF001
+
+
+def transport_of(ctx: Context) -> str | None:
+    """Return the transport that the message's connection came by; None when nothing tells.
+
+    Streams without an HTTP request are stdio or a memory pair. Memory pairs are buffered; stdio is
+    not, and claims the standard descriptors. Asked once per connection.
+    """
+    connection = ctx.session._connection  # noqa: SLF001
+    if ctx.request is not None:
+        session_less_stream = connection.has_standalone_channel and connection.session_id is None
+        return TRANSPORT_SSE if session_less_stream else TRANSPORT_HTTP
+    if not connection.has_standalone_channel:
+        return TRANSPORT_MEMORY
+    dispatcher: Any = getattr(connection.outbound, "_outbound", connection.outbound)
+    stream = getattr(dispatcher._write_stream, "_inner", None)  # noqa: SLF001
+    if stream is not None and stream.statistics().max_buffer_size:
+        return TRANSPORT_MEMORY
+    return TRANSPORT_STDIO if _sdk_stdio._claims else None  # noqa: SLF001
+
+
+def peer_cancelled(ctx: Context) -> bool:
+    """Return whether the client sent `notifications/cancelled` for this request."""
+    return ctx.session._request_outbound.cancel_requested.is_set()  # noqa: SLF001
+
+
+def deadline_passed(error: BaseException) -> bool:
+    """Return whether a cancellation came from a deadline of anyio rather than from a person.
+
+    Only its text tells (anyio 4.11 and later, asyncio).
+    """
+    return str(error).endswith("; reason: deadline exceeded")
+
+
+# -- trace context
+
+
+def span_to_carry(meta: Mapping[str, Any] | None) -> Span | Literal[False] | None:
+    """Return what stands in for the SDK's OpenTelemetry middleware on a message with this `_meta`.
+
+    False: nothing may, a tracer provider is configured. Else the remote span to make current, or
+    None when none came.
+    """
+    if not tracing_is_idle():
+        return False
+    if not meta or (_TRACEPARENT not in meta and _speaks_only_w3c()):
+        return None
+    extracted = _sdk_otel.extract_trace_context(meta)
+    return None if extracted is None else trace.get_current_span(extracted)
+
+
+def tracing_is_idle() -> bool:
+    """Return whether a span that the SDK starts now would go nowhere: no provider is configured."""
+    provider = trace._TRACER_PROVIDER  # noqa: SLF001 - the public getter reads the environment
+    return (
+        provider is None or type(provider) is trace.NoOpTracerProvider
+    ) and _sdk_otel._tracer is _sdk_tracer  # noqa: SLF001
+
+
+def _speaks_only_w3c() -> bool:
+    propagator = propagate.get_global_textmap()
+    known = _w3c_propagators.get(id(propagator))
+    if known is not None and known[0] is propagator:
+        return known[1]
+    only = type(propagator) is CompositePropagator and propagator.fields <= _W3C_FIELDS
+    _w3c_propagators.clear()
+    _w3c_propagators[id(propagator)] = (propagator, only)
+    return only
+
+
+def current_trace_id() -> str | None:
+    """Return the trace id of the span that the SDK started around this message."""
+    found = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(found.trace_id) if found.is_valid else None
+
+
+async def with_span(span: Span, handled: Awaitable[HandlerResult]) -> HandlerResult:
+    """Await `handled` with `span` current, as the SDK does: what is sent from there names it."""
+    token = context.attach(trace.set_span_in_context(span))
+    try:
+        return await handled
+    finally:
+        context.detach(token)

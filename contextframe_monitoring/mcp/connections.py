@@ -1,0 +1,152 @@
+"""The connections of a server: what is the same for all their messages, kept once for each."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from contextframe_monitoring.core.records import AgentSource, OperationRecord, Origin
+from contextframe_monitoring.ingest.recorder import Recorder
+from contextframe_monitoring.mcp import adapter
+from contextframe_monitoring.mcp.agent import agent_of
+from contextframe_monitoring.mcp.outcome import CLIENT_TIMEOUT
+
+ORIGINS_MAX = 256
+"""Agents that one connection remembers; beyond that it forgets and builds them anew."""
+ABANDONED_MAX = 256
+"""Requests per connection whose client gave up, remembered until both halves of that are known."""
+
+_TIMED_OUT = "timed out"
+"""How the reason of `notifications/cancelled` begins when a client of the SDK lost patience."""
+
+
+class Connection:
+    """One connection, or all the requests that came without one.
+
+    A client that gives up tells it in a notification of its own, before or after the handler is
+    torn off. `gave_up` and `explained` bring the two together, in either order.
+    """
+
+    __slots__ = ("_explained", "_waiting", "is_direct", "origins", "session_id", "transport")
+
+    def __init__(self, transport: str | None, session_id: str | None, *, is_direct: bool) -> None:
+        """`is_direct`: messages are handed over inside the process, so a late result arrives."""
+        self.transport, self.session_id, self.is_direct = transport, session_id, is_direct
+        self.origins: dict[tuple[str | None, str | None, str], Origin] = {}
+        self._explained: dict[str, bool] = {}
+        self._waiting: dict[str, OperationRecord] = {}
+
+    def explained(self, request_id: object, reason: object) -> OperationRecord | None:
+        """Take the reason why a client gave up; return the record that waited for it, completed."""
+        timed_out = isinstance(reason, str) and reason.startswith(_TIMED_OUT)
+        key = str(request_id)
+        record = self._waiting.pop(key, None)
+        if record is not None:
+            return _timed_out(record) if timed_out else record
+        if len(self._explained) >= ABANDONED_MAX:
+            del self._explained[next(iter(self._explained))]
+        self._explained[key] = timed_out
+        return None
+
+    def gave_up(self, request_id: object, record: OperationRecord) -> OperationRecord | None:
+        """Take the record of a request whose client gave up; return it completed when the reason
+        is known, None when it has to wait for it.
+        """
+        key = str(request_id)
+        timed_out = self._explained.pop(key, None)
+        if timed_out is None and len(self._waiting) < ABANDONED_MAX:
+            self._waiting[key] = record
+            return None
+        return _timed_out(record) if timed_out else record
+
+    def left_over(self) -> list[OperationRecord]:
+        """Return the records whose reason never came, as they are."""
+        records = list(self._waiting.values())
+        self._waiting.clear()
+        return records
+
+
+def _timed_out(record: OperationRecord) -> OperationRecord:
+    return msgspec.structs.replace(record, status="timeout", error_type=CLIENT_TIMEOUT)
+
+
+class Connections:
+    """The open connections of one monitored server.
+
+    An entry lives exactly as long as the SDK's own object of that connection, so there are never
+    more entries than connections.
+    """
+
+    def __init__(self, recorder: Recorder, server: str | None, environment: str | None) -> None:
+        """`server` and `environment` stand on every record."""
+        self._recorder, self._server, self._environment = recorder, server, environment
+        self._numbers = itertools.count(1)
+        self._open: dict[int, Connection] = {}
+        self._without = Connection(adapter.TRANSPORT_HTTP, None, is_direct=False)
+
+    def connection_of(self, ctx: adapter.Context) -> Connection:
+        """Return the connection that a message came by."""
+        anchor = adapter.anchor_of(ctx)
+        if anchor is None:
+            return self._without
+        return self._open.get(id(anchor)) or self._opened(anchor, ctx)
+
+    def origin_of(self, ctx: adapter.Context, connection: Connection) -> Origin:
+        """Return who sent a message and how it came; one object for all that are alike."""
+        agent, source = agent_of(ctx)
+        key = agent, source, ctx.protocol_version
+        return connection.origins.get(key) or self._new_origin(connection, agent, source, key[2])
+
+    def introduced(self, ctx: adapter.Context, connection: Connection, result: Any) -> Origin:
+        """Return the origin of `initialize`: its version is only committed after it."""
+        agent, source = agent_of(ctx)
+        version = result.get("protocolVersion") if isinstance(result, dict) else None
+        if not isinstance(version, str):
+            version = ctx.protocol_version
+        return self._new_origin(connection, agent, source, version)
+
+    def _new_origin(
+        self, connection: Connection, agent: str | None, source: AgentSource | None, version: str
+    ) -> Origin:
+        if len(connection.origins) >= ORIGINS_MAX:
+            connection.origins.clear()
+        origin = connection.origins[agent, source, version] = Origin(
+            server=self._server,
+            agent_id=agent,
+            agent_source=source,
+            session_id=connection.session_id,
+            environment=self._environment,
+            transport=connection.transport,
+            protocol_version=version,
+        )
+        return origin
+
+    def _opened(self, anchor: Any, ctx: adapter.Context) -> Connection:
+        recorder = self._recorder
+        session_id = adapter.http_session_id(ctx)
+        if session_id is None:
+            session_id = f"{recorder.writer}-c{next(self._numbers)}"
+        connection = Connection(
+            adapter.transport_of(ctx), session_id, is_direct=adapter.is_direct(ctx)
+        )
+        self._open[id(anchor)] = connection
+        forget: Callable[[], object] = partial(self._open.pop, id(anchor), None)
+        closed = weakref.finalize(anchor, _closed, forget, connection, recorder)
+        teardown = adapter.teardown_of(ctx)
+        if teardown is not None:  # at once; else when the object is collected, or the process ends
+            teardown.callback(closed)
+        recorder.connections_changed(1)
+        return connection
+
+
+def _closed(forget: Callable[[], object], connection: Connection, recorder: Recorder) -> None:
+    """Count a connection out when the SDK has dropped it, and record what still waited."""
+    forget()
+    recorder.connections_changed(-1)
+    for record in connection.left_over():
+        recorder.record(record)

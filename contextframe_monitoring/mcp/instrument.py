@@ -1,0 +1,45 @@
+"""`instrument`: one line that makes an MCP server monitored."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from contextframe_monitoring.mcp import adapter
+from contextframe_monitoring.mcp.causes import causes_of
+from contextframe_monitoring.mcp.middleware import Monitored, MonitorMiddleware
+
+_Server = TypeVar("_Server")
+
+
+def instrument(server: _Server, monitor: Monitored, *, keep_opentelemetry: bool = False) -> _Server:
+    """Record every message that `server` dispatches from now on, and return the server.
+
+    `server` is an `MCPServer` or a low-level `Server` of mcp 2.x, or an object that holds one as
+    `_mcp_server`. By default the SDK's OpenTelemetry middleware is stood in for: it is called only
+    while a tracer provider is configured, also when that happens later. `keep_opentelemetry` leaves
+    it where it is. Nothing is added when monitoring is switched off, or when the server already
+    records into the same spool. Raises `InvalidError` for a server of another kind.
+    """
+    lowlevel = adapter.lowlevel_server(server)
+    recorder = monitor.recorder
+    if not recorder.enabled or any(_records_into(m, monitor) for m in lowlevel.middleware):
+        return server
+    causes = causes_of(server, texts=monitor.config.store_error_texts)
+    chain = lowlevel.middleware
+    index = adapter.opentelemetry_index(chain)
+    if index is None or keep_opentelemetry:
+        place = 0 if index is None else index + 1
+        chain.insert(place, MonitorMiddleware(monitor, lowlevel.name, causes=causes))
+    else:
+        chain[index] = MonitorMiddleware(
+            monitor, lowlevel.name, causes=causes, opentelemetry=chain[index]
+        )
+    return server
+
+
+def _records_into(middleware: object, monitor: Monitored) -> bool:
+    """Return whether a middleware of a chain already records into the spool of `monitor`."""
+    if not isinstance(middleware, MonitorMiddleware):
+        return False
+    ours, theirs = middleware.recorder.spool, monitor.recorder.spool
+    return ours is theirs or (ours is not None and theirs is not None and ours.root == theirs.root)
