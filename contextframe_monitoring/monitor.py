@@ -28,7 +28,7 @@ from contextframe_monitoring.store.settings import load_config
 if TYPE_CHECKING:
     from contextframe_monitoring.core.reports import CostReport, PerformanceSummary
     from contextframe_monitoring.core.status import StatusReport, VerifyReport
-    from contextframe_monitoring.export.exporter import MetricsExporter
+    from contextframe_monitoring.export.exporter import Exported, MetricsExporter
     from contextframe_monitoring.query.reports import Reports
     from contextframe_monitoring.query.statistics import UsageStats
     from contextframe_monitoring.store.store import Store
@@ -154,6 +154,33 @@ class Monitor:
         """Answer `CostCalculator.get_cost_report`."""
         return await self.in_thread(
             lambda: self.reports.cost_between(start_time, end_time, group_by)
+        )
+
+    def export(
+        self,
+        subject: str,
+        format: str,  # noqa: A002 - the seed's word
+        *,
+        since: str,
+        until: str | None = None,
+        file: str | None = None,
+    ) -> Exported:
+        """Export the rows of a window into a file below the export folder, or into the answer.
+
+        Blocks. Raises `InvalidError` for a file outside that folder, `LimitedError` for an answer
+        that would be too large.
+        """
+        from contextframe_monitoring.core.windows import parse_window
+
+        window = parse_window(
+            since, until, now_us=self.clock.now_us(), timezone=self.config.timezone
+        )
+        return self.exporter.export(
+            subject,
+            format,
+            start_us=window.start_us,
+            end_us=window.end_us,
+            output=None if file is None else self.exporter.inside(file),
         )
 
     async def in_thread(self, work: Callable[[], _T]) -> _T:

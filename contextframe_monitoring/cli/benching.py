@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import json as json_module
 from typing import Annotated
 
 import typer
@@ -25,20 +27,13 @@ def bench(
 
     Example: contextframe-monitoring bench record
     """
-    import json as json_module
-
     chosen = names or list(NAMES)
     for name in chosen:
         if name not in NAMES:
             raise InvalidError("NAME", name, f"expected one of {', '.join(NAMES)}")
     for name in chosen:
         count = rounds or _ROUNDS[name]
-        if name == "overhead":
-            from contextframe_monitoring.bench import overhead as module
-        elif name == "record":
-            from contextframe_monitoring.bench import record as module  # type: ignore[no-redef]
-        else:
-            from contextframe_monitoring.bench import wrap as module  # type: ignore[no-redef]
+        module = importlib.import_module(f"contextframe_monitoring.bench.{name}")
         result = module.run(count)
         text = json_module.dumps(result) if json else module.render(result)
         console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -85,8 +85,9 @@ def print_verify(found: VerifyReport) -> None:
     """Print the proof of completeness."""
     word = "complete" if found.complete else "NOT complete"
     console.print(
-        f"{word}: {found.recorded:,} recorded = {found.stored:,} stored + {found.waiting:,} waiting"
-        f" + {found.expired:,} expired + {sum(found.lost.values()):,} lost + {found.gaps:,} missing;"
+        f"{word}: {found.recorded:,} recorded = {found.stored:,} stored"
+        f" + {found.waiting:,} waiting + {found.expired:,} expired"
+        f" + {sum(found.lost.values()):,} lost + {found.gaps:,} missing;"
         f" {found.duplicates:,} duplicates",
         style="green" if found.complete else "red",
         markup=False,

@@ -1,4 +1,4 @@
-"""What the demo plays: a real client, a real server under `wrap`, and a SIGKILL between two acts."""
+"""What the demo plays: a real client, a real server under `wrap`, a SIGKILL between two acts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools that agents call: flat parameters with bounds, a structured answer, one number first."""
+"""The tools that agents call: flat parameters with bounds, one number first, then structure."""
 
 from __future__ import annotations
 
