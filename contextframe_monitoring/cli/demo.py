@@ -43,7 +43,7 @@ def _show(store: str, answered: int, *, json: bool) -> bool:
     with Monitor.open(store=store, enabled=False) as monitor:
         monitor.drain()
         reports = monitor.reports
-        query = reports.question("performance", since="1h", group_by=("method", "target"))
+        query = reports.question("performance", since="1h", group_by=("target", "status"))
         performance = reports.performance(query)
         proof = reports.verify()
     if json:

@@ -20,10 +20,13 @@ from contextframe_monitoring.core.status import VerifyReport
 
 def _table(*names: str) -> Table:
     table = Table(header_style="bold", box=None, pad_edge=False)
-    table.add_column(names[0], overflow="fold")
+    table.add_column(names[0], overflow="fold", min_width=_CATEGORY_WIDTH)
     for name in names[1:]:
         table.add_column(name, justify="right")
     return table
+
+
+_CATEGORY_WIDTH = 24
 
 
 def print_performance(found: PerformanceReport) -> None:
@@ -34,14 +37,12 @@ def print_performance(found: PerformanceReport) -> None:
         console.print(found.note, markup=False, highlight=False)
     if not found.breakdown:
         return
-    table = _table("category", "count", "errors", "rate", "slow", "p50", "p95", "p99", "max")
+    table = _table("category", "count", "errors", "p50", "p95", "p99", "max")
     for row in found.breakdown:
         table.add_row(
             escape(row.category),
             f"{row.count:,}",
-            f"{row.errors:,}",
             percent(row.error_rate),
-            f"{row.slow:,}",
             ms(row.p50_ms),
             ms(row.p95_ms),
             ms(row.p99_ms),

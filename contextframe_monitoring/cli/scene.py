@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import anyio
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.stdio import stdio_client
 from mcp.types import Implementation
 
 from contextframe_monitoring.cli.demo import SERVER
@@ -28,12 +30,17 @@ def play(store: str, advance: Advance) -> int:
     return anyio.run(_first_act, store, advance) + anyio.run(_second_act, store, advance)
 
 
-def _client(store: str) -> Client:
+@asynccontextmanager
+async def _client(store: str) -> AsyncIterator[Client]:
     wrap = ["-m", "contextframe_monitoring", "wrap", "--name", "time", "--store", store, "--"]
     server = StdioServerParameters(
         command=sys.executable, args=[*wrap, sys.executable, "-m", SERVER], env=dict(os.environ)
     )
-    return Client(server, client_info=Implementation(name="demo-agent", version="1"))
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        transport = stdio_client(server, errlog=nowhere)
+        me = Implementation(name="demo-agent", version="1")
+        async with Client(transport, client_info=me) as client:
+            yield client
 
 
 async def _ask(client: Client, advance: Advance, what: str) -> int:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from contextframe_monitoring.core.errors import shown
 from contextframe_monitoring.core.reports import CostReport, PerformanceReport, UsageReport
+from contextframe_monitoring.core.reports.report import Period
 from contextframe_monitoring.core.status import StatusReport, WriterStatus
 
 _LINES_MAX = 50
@@ -24,13 +25,14 @@ class Said(NamedTuple):
 def say_performance(report: PerformanceReport) -> Said:
     """Return operations, errors and p95 of the window, then a line for each category."""
     headline = (
-        f"{report.total_operations:,} operations from {report.period.start} to "
-        f"{report.period.end}: {percent(report.error_rate)} errors ({report.errors:,}), "
+        f"{count(report.total_operations, 'operation')} {when(report.period)}: "
+        f"{percent(report.error_rate)} errors ({report.errors:,}), "
         f"p50 {ms(report.p50_ms)}, p95 {ms(report.p95_ms)}, {report.slow:,} slow"
     )
     lines = _notes(report.note)
     if report.active_peak is not None:
-        lines.append(f"peak {report.active_peak} at once, {report.connections} connections")
+        connections = count(report.connections or 0, "connection")
+        lines.append(f"at most {report.active_peak} at once, {connections}")
     for row in report.error_rate_threshold_exceeded:
         lines.append(f"too many errors: {cell(row.category)} {percent(row.error_rate)}")
     lines += [
@@ -44,8 +46,9 @@ def say_performance(report: PerformanceReport) -> Said:
 def say_usage(report: UsageReport) -> Said:
     """Return uses, agents and resources of the window, then a line for each category."""
     headline = (
-        f"{report.total_events:,} uses from {report.period.start} to {report.period.end} "
-        f"by {report.unique_agents} agents of {report.unique_resources} resources"
+        f"{count(report.total_events, 'use')} {when(report.period)} by "
+        f"{count(report.unique_agents or 0, 'agent')} of "
+        f"{count(report.unique_resources or 0, 'resource')}"
     )
     lines = [
         *_notes(report.note),
@@ -56,18 +59,22 @@ def say_usage(report: UsageReport) -> Said:
 
 def say_cost(report: CostReport) -> Said:
     """Return the total of the window, then a line for each category; what is unknown is said."""
-    headline = f"{usd(report.total_cost)} from {report.period.start} to {report.period.end}"
-    lines = _notes(report.note)
+    headline = f"{usd(report.total_cost)} {when(report.period)}"
+    lines = []
     if report.unknown.count:
         models = ", ".join(cell(row.model) for row in report.unknown.models[:5])
-        lines.append(f"not in it: {report.unknown.count:,} facts of unknown price ({models})")
+        lines.append(
+            f"not in it: {count(report.unknown.count, 'fact')} of unknown price ({models})"
+        )
+    else:
+        lines += _notes(report.note)
     if report.projection is not None and report.projection.estimated_total is not None:
         lines.append(
             f"projected to the end of the period: {usd(report.projection.estimated_total)}, "
             f"{report.projection.budget_status}"
         )
     lines += [
-        f"{cell(row.category)}: {usd(row.cost)} ({row.percentage} %), {row.count:,} facts"
+        f"{cell(row.category)}: {usd(row.cost)}{_share(row.percentage)}, {count(row.count, 'fact')}"
         for row in report.breakdown[:_LINES_MAX]
     ]
     return Said(headline, [*lines, *_more(report.more, report.omitted)])
@@ -92,6 +99,10 @@ def _writer(writer: WriterStatus) -> str:
     )
 
 
+def _share(percentage: float | None) -> str:
+    return "" if percentage is None else f" ({percentage} %)"
+
+
 def _notes(note: str | None) -> list[str]:
     return [] if note is None else [note]
 
@@ -101,6 +112,17 @@ def _more(rows: int, omitted: tuple[str, ...]) -> list[str]:
     if omitted:
         lines.append(f"left out to stay short: {', '.join(omitted)}")
     return lines
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def when(period: Period) -> str:
+    """Return a window as people write it, to the minute, with its time zone."""
+    start, end = (moment[:16].replace("T", " ") for moment in (period.start, period.end))
+    return f"from {start} to {end} ({period.timezone})"
 
 
 def cell(value: object) -> str:

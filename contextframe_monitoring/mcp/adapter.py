@@ -192,3 +192,27 @@ async def with_span(span: Span, handled: Awaitable[HandlerResult]) -> HandlerRes
         return await handled
     finally:
         context.detach(token)
+
+
+# -- registered tools
+
+
+def tool_schemas(server: MCPServer, name: str) -> list[dict[str, Any]]:
+    """Return the live input and output schema of a registered tool: changing them changes what is
+    listed, and what clients validate with.
+    """
+    tool = server._tool_manager.get_tool(name)  # noqa: SLF001 - no public way to a registered tool
+    if tool is None:
+        return []
+    return [schema for schema in (tool.parameters, tool.output_schema) if schema is not None]
+
+
+def registered_names(server: MCPServer) -> set[str]:
+    """Return the names of a server's tools and the URIs of its resources and templates."""
+    tools = server._tool_manager.list_tools()  # noqa: SLF001 - the public list is a coroutine
+    resources = server._resource_manager  # noqa: SLF001 - as above
+    return {
+        *(tool.name for tool in tools),
+        *(str(resource.uri) for resource in resources.list_resources()),
+        *(template.uri_template for template in resources.list_templates()),
+    }

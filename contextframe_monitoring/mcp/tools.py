@@ -20,6 +20,7 @@ from contextframe_monitoring.core.sayings import (
     say_status,
     say_usage,
 )
+from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.answers import answer, fitted, structure
 from contextframe_monitoring.monitor import Monitor
 
@@ -35,35 +36,35 @@ TOKENS_DEFAULT, TOKENS_MAX = 2_000, 20_000
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _WRITES = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
 
-Since = Annotated[str, Field(description="30m, 24h, 7d, today, week, month or ISO 8601 start")]
-Until = Annotated[str | None, Field(description="end, default now")]
-Zone = Annotated[str | None, Field(description="IANA time zone")]
+Since = Annotated[str, Field(description="24h, 7d, today, month, ISO 8601")]
+Until = Annotated[str | None, Field()]
+Zone = Annotated[str | None, Field(description="IANA")]
 Where = Annotated[list[str], Field(max_length=8, description="key=value")]
 Limit = Annotated[int, Field(ge=1, le=200)]
 Tokens = Annotated[int, Field(ge=200, le=TOKENS_MAX)]
-Cursor = Annotated[str | None, Field(max_length=4096, description="next_cursor of an answer")]
+Cursor = Annotated[str | None, Field(max_length=4096, description="next_cursor")]
 PerformanceKeys = Annotated[
     str,
     Field(
         max_length=300,
-        description="comma list of target, method, agent, server, session, status, error_type, "
-        "operation, user, minute, hour, day, week, month, any attribute",
+        description="comma list: target, method, agent, server, session, user, status, "
+        "error_type, minute to month, any attribute",
     ),
 ]
 UsageKeys = Annotated[
     str,
     Field(
         max_length=300,
-        description="comma list of document, collection, query_type, operation, event, category, "
-        "outcome, metric, agent, user, hour, day, week, any attribute",
+        description="comma list: document, collection, query_type, operation, event, category, "
+        "outcome, metric, agent, user, hour, any attribute",
     ),
 ]
 CostKeys = Annotated[
     str,
     Field(
         max_length=300,
-        description="comma list of type, model, provider, agent, operation, server, session, "
-        "user, day, feature, user_tier, project, any attribute",
+        description="comma list: model, provider, type, agent, operation, server, session, "
+        "user, day, feature, any attribute",
     ),
 ]
 
@@ -74,39 +75,29 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="allow", title="")
 
 
-class PerformanceAnswer(_Answer):
-    """Operations."""
-
+class PerformanceAnswer(_Answer):  # noqa: D101 - a docstring would stand in the schema
     total_operations: int
     errors: int
     error_rate: float | None
     breakdown: list[dict[str, Any]]
 
 
-class UsageAnswer(_Answer):
-    """Uses."""
-
+class UsageAnswer(_Answer):  # noqa: D101 - a docstring would stand in the schema
     total_events: int
     breakdown: list[dict[str, Any]]
 
 
-class CostAnswer(_Answer):
-    """Costs."""
-
+class CostAnswer(_Answer):  # noqa: D101 - a docstring would stand in the schema
     total_cost: float | None
     breakdown: list[dict[str, Any]]
 
 
-class StatusAnswer(_Answer):
-    """The monitor."""
-
+class StatusAnswer(_Answer):  # noqa: D101 - a docstring would stand in the schema
     status: str
     lost: dict[str, int]
 
 
-class ExportAnswer(_Answer):
-    """An export."""
-
+class ExportAnswer(_Answer):  # noqa: D101 - a docstring would stand in the schema
     format: str
     rows: int
     path: str | None
@@ -114,10 +105,26 @@ class ExportAnswer(_Answer):
 
 
 def add_tools(server: MCPServer, monitor: Monitor) -> None:
-    """Register the tools with a server."""
+    """Register the tools with a server. Their definitions are short: an agent pays for them."""
     _add_reports(server, monitor)
     _add_status(server, monitor)
     _add_export(server, monitor)
+    for name in TOOL_NAMES:
+        for schema in adapter.tool_schemas(server, name):
+            shorten(schema)
+
+
+def shorten(schema: dict[str, Any]) -> None:
+    """Take out of a tool's schema what says nothing: titles, and null beside one other type."""
+    for part in (schema, *schema.get("properties", {}).values()):
+        part.pop("title", None)
+        if part.get("additionalProperties") is True:
+            del part["additionalProperties"]
+        part.get("items", {}).pop("additionalProperties", None)
+        kinds = [kind for kind in part.get("anyOf", ()) if kind != {"type": "null"}]
+        if len(kinds) == 1 and part.get("default", "") is None:
+            del part["anyOf"], part["default"]
+            part.update(kinds[0])
 
 
 def _add_reports(server: MCPServer, monitor: Monitor) -> None:

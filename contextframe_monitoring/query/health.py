@@ -33,8 +33,14 @@ def status_report(
     """Return how the monitor is doing. Raises `StoreError` when the store can't be read."""
     snapshot = Snapshot(store)
     waiting = Counter(item.writer for item in snapshot.waiting)
+    last_seqs = dict(snapshot.drained)
+    for item in snapshot.waiting:
+        last_seqs[item.writer] = max(last_seqs.get(item.writer, 0), item.seq)
     writers = sorted(
-        (_writer(view, waiting[view.writer]) for view in snapshot.writers),
+        (
+            _writer(view, waiting[view.writer], last_seqs.get(view.writer, 0))
+            for view in snapshot.writers
+        ),
         key=lambda w: (not w.alive, w.name, w.writer),
     )
     ledger = store.ledger
@@ -87,17 +93,16 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _writer(view: WriterView, waiting: int) -> WriterStatus:
+def _writer(view: WriterView, waiting: int, last_seq: int) -> WriterStatus:
     header = view.header
     gauges = header.gauges if header is not None and view.alive else (0, 0, 0)
     losses = zip(LOSS_REASONS, header.losses if header else (0,) * len(LOSS_REASONS), strict=True)
-    last = [frame.seq for s in view.segments[-1:] for frame in s.frames()]
     return WriterStatus(
         writer=view.writer,
         name=header.label if header is not None else "",
         pid=header.pid if header is not None else None,
         alive=view.alive,
-        recorded=max([view.last_seq, *last]),
+        recorded=max(view.last_seq, last_seq),
         waiting=waiting,
         active_operations=gauges[0],
         active_operations_max=gauges[1],

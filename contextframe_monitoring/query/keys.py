@@ -184,7 +184,7 @@ def _pairs(rows: Rows) -> tuple[pa.Array, Integers]:
 
 
 def _mask(hits: pa.Array) -> Mask:
-    return np.asarray(pc.fill_null(hits, value=False).to_numpy(zero_copy_only=False))
+    return np.asarray(pc.fill_null(hits, fill_value=False).to_numpy(zero_copy_only=False))
 
 
 def _joined(values: pa.Array, counts: Integers) -> pa.Array:
