@@ -54,7 +54,9 @@ def edge(command: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             return command(*args, **kwargs)
         except MonitoringError as error:
-            errors.print(f"contextframe-monitoring: {error}", markup=False, highlight=False)
+            errors.print(
+                f"contextframe-monitoring: {error}", markup=False, highlight=False, soft_wrap=True
+            )
             raise typer.Exit(EXIT_STATUS[error.code]) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TextIO
 
 import anyio
 from mcp import Client, MCPError, StdioServerParameters
@@ -27,20 +28,20 @@ Advance = Callable[[str], None]
 
 def play(store: str, advance: Advance) -> int:
     """Return how many answers the client got from the tool, before and after the kill."""
-    return anyio.run(_first_act, store, advance) + anyio.run(_second_act, store, advance)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # the server's own log
+        first = anyio.run(_first_act, store, advance, nowhere)
+        return first + anyio.run(_second_act, store, advance, nowhere)
 
 
 @asynccontextmanager
-async def _client(store: str) -> AsyncIterator[Client]:
+async def _client(store: str, log: TextIO) -> AsyncIterator[Client]:
     wrap = ["-m", "contextframe_monitoring", "wrap", "--name", "time", "--store", store, "--"]
     server = StdioServerParameters(
         command=sys.executable, args=[*wrap, sys.executable, "-m", SERVER], env=dict(os.environ)
     )
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        transport = stdio_client(server, errlog=nowhere)
-        me = Implementation(name="demo-agent", version="1")
-        async with Client(transport, client_info=me) as client:
-            yield client
+    me = Implementation(name="demo-agent", version="1")
+    async with Client(stdio_client(server, errlog=log), client_info=me) as client:
+        yield client
 
 
 async def _ask(client: Client, advance: Advance, what: str) -> int:
@@ -51,11 +52,11 @@ async def _ask(client: Client, advance: Advance, what: str) -> int:
     return CALLS
 
 
-async def _first_act(store: str, advance: Advance) -> int:
+async def _first_act(store: str, advance: Advance, log: TextIO) -> int:
     """Use the server, then kill its monitor with SIGKILL while the client is connected."""
     answered = 0
     try:
-        async with _client(store) as client:
+        async with _client(store, log) as client:
             answered = await _ask(client, advance, "mcp-server-time under wrap")
             os.kill(_living_writer(store), signal.SIGKILL)
             with anyio.fail_after(_SECONDS_MAX):
@@ -67,8 +68,8 @@ async def _first_act(store: str, advance: Advance) -> int:
     return answered
 
 
-async def _second_act(store: str, advance: Advance) -> int:
-    async with _client(store) as client:
+async def _second_act(store: str, advance: Advance, log: TextIO) -> int:
+    async with _client(store, log) as client:
         return await _ask(client, advance, "killed with SIGKILL, and started again")
 
 

@@ -71,7 +71,8 @@ class Tables:
 
     def _missing(self, name: str, error: Exception) -> bool:
         if self.local is not None:
-            return not (Path(self.uri(name)) / "_versions").is_dir()
+            versions = Path(self.uri(name)) / "_versions"
+            return not any(versions.glob("*.manifest"))  # gone, or being made just now
         return "not found" in str(error).lower()
 
     def _check_format(self, name: str, dataset: Any) -> None:
