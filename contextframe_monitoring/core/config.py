@@ -48,9 +48,13 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """A folder of price files that win over the ones that come with the package."""
 
     prometheus_enabled: bool = False
+    """The keeper serves `/metrics` on a loopback port of its own."""
     prometheus_port: _Port = 9090
+    """That port."""
     cloudwatch_enabled: bool = False
+    """Push metrics to CloudWatch. This version has no such exporter: status says so."""
     cloudwatch_namespace: str = "ContextFrame/MCP"
+    """Namespace of the metrics there."""
 
     store: str | None = None
     """Folder or object-store URI of the tables; None: the platform's user data folder."""
@@ -61,6 +65,7 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     spool_bytes_max: Annotated[int, msgspec.Meta(ge=_MIB)] = 256 * _MIB
     """Undrained bytes of one process; what comes beyond is a counted loss."""
     segment_bytes_max: Annotated[int, msgspec.Meta(ge=64 * _KIB, le=64 * _MIB)] = _MIB
+    """Size of a segment of the spool, reached by doubling from 64 KiB."""
     backlog_bytes_max: Annotated[int, msgspec.Meta(ge=64 * _KIB)] = 4 * _MIB
     """A writer that finds more than this undrained, and no keeper, starts one."""
     start_keeper: bool = True

@@ -1,0 +1,27 @@
+"""Generated files tell the truth: they equal what the code makes of them now."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from contextframe_monitoring.core.config import config_keys
+from tests.generated import ROOT, files
+
+GENERATED = files()
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_generated_file_is_up_to_date(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == GENERATED[path], "run `make docs`"
+
+
+def test_the_example_configuration_names_every_key() -> None:
+    text = (ROOT / "examples" / "monitoring.toml").read_text(encoding="utf-8")
+    lines = [line.removeprefix("# ") for line in text.splitlines() if " = " in line]
+    keys = [line.split(" = ")[0] for line in lines]
+    assert keys == list(config_keys())
+    known = "\n".join(line for line in lines if not line.endswith("..."))
+    assert tomllib.loads(known)
