@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 FRAME_HEAD = struct.Struct("<II")
 SEQ = struct.Struct("<Q")
@@ -20,14 +21,15 @@ FRAME_BYTES_MAX = 48 << 10
 """Largest payload that is stored: far above any record whose texts are bounded, below the
 smallest segment.
 """
+_START = struct.Struct("<IIQ")  # the head and the sequence number
+_NOTHING = bytes(HEAD_BYTES)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(NamedTuple):
     """One valid frame."""
 
     seq: int
-    record: memoryview
+    record: bytes
     end: int
 
 
@@ -36,20 +38,17 @@ def frame_bytes(payload_size: int) -> int:
     return (HEAD_BYTES + payload_size + ALIGNMENT - 1) & -ALIGNMENT
 
 
-def frame_at(data: memoryview, at: int) -> Frame | None:
+def frame_at(data: bytes, at: int) -> Frame | None:
     """Return the valid frame that starts at `at`, None where there is none."""
-    if at + HEAD_BYTES + SEQ.size > len(data):
+    if at + _START.size > len(data):
         return None
-    size, crc = FRAME_HEAD.unpack_from(data, at)
-    start = at + HEAD_BYTES
-    if not SEQ.size <= size <= FRAME_BYTES_MAX or start + size > len(data):
+    size, crc, seq = _START.unpack_from(data, at)
+    if not SEQ.size <= size <= FRAME_BYTES_MAX:
         return None
-    payload = data[start : start + size]
-    if zlib.crc32(payload) != crc:
+    payload = data[at + HEAD_BYTES : at + HEAD_BYTES + size]
+    if len(payload) < size or zlib.crc32(payload) != crc:
         return None
-    return Frame(
-        seq=SEQ.unpack_from(payload)[0], record=payload[SEQ.size :], end=at + frame_bytes(size)
-    )
+    return Frame(seq, payload[SEQ.size :], at + frame_bytes(size))
 
 
 @dataclass(slots=True)
@@ -57,15 +56,16 @@ class Scan:
     """The valid frames from a position on; `end` and `damaged` are final when the iteration is
     over.
 
-    `damaged` counts the places where bytes that are not zero are no valid frame, a torn tail
-    included. What lies beyond `written_end`, where the writer said that it ended (0: it did not),
-    was never a frame.
+    `damaged` counts the places where bytes that are not zero are no valid frame. What lies at the
+    end is none when it was never a frame: beyond `written_end`, where the writer said that it
+    ended, or begun by a writer that was killed. `grown` says that the file grew as frames came.
     """
 
-    data: memoryview
+    data: bytes
     end: int
     sealed: bool
-    written_end: int = 0
+    written_end: int | None = None
+    grown: bool = False
     damaged: int = 0
 
     def __iter__(self) -> Iterator[Frame]:
@@ -86,18 +86,31 @@ class Scan:
 
     def _next_valid(self) -> Frame | None:
         at = self.end
-        if not self.sealed and bytes(self.data[at : at + HEAD_BYTES]) == bytes(HEAD_BYTES):
+        if not self.sealed and self.data[at : at + HEAD_BYTES] == _NOTHING:
             return None
-        rest = bytes(self.data[at:])
-        if not rest.strip(b"\0"):
+        rest = self.data[at:].rstrip(b"\0")
+        if not rest:
             return None
-        for candidate in range(at + ALIGNMENT, at + len(rest.rstrip(b"\0")), ALIGNMENT):
+        for candidate in range(at + ALIGNMENT, at + len(rest), ALIGNMENT):
             frame = frame_at(self.data, candidate)
             if frame is not None:
                 return frame
         if self.sealed:
-            torn = bytes(rest[:HEAD_BYTES]) == bytes(HEAD_BYTES)  # killed before the head stood
-            beyond = 0 < self.written_end <= at
-            self.damaged += not (torn or beyond)
+            beyond = self.written_end is not None and self.written_end <= at
+            self.damaged += not (beyond or self._is_torn(at))
             self.end = len(self.data)
         return None
+
+    def _is_torn(self, at: int) -> bool:
+        """Whether a killed writer had not finished what stands at `at`: a payload without its head
+        in a map, or the first part of a frame at the end of a file that grows.
+        """
+        if self.written_end is not None:
+            return False
+        head = self.data[at : at + HEAD_BYTES]
+        if not self.grown:
+            return head == _NOTHING
+        if len(head) < HEAD_BYTES:
+            return True
+        size = FRAME_HEAD.unpack(head)[0]
+        return bool(SEQ.size <= size <= FRAME_BYTES_MAX and at + frame_bytes(size) > len(self.data))
