@@ -168,9 +168,13 @@ class Drain:
 
     def _look_at(self, folder: Path, drained_seq: int, room: int) -> _Seen:
         seen = _Seen(folder=folder, alive=is_alive(folder))
-        for path in segment_paths(folder):
+        paths = segment_paths(folder)
+        for path in paths:
             segment = read_segment(
-                path, live=seen.alive, offset=self._offsets.get(path, HEADER_BYTES)
+                path,
+                live=seen.alive,
+                newest=path == paths[-1],
+                offset=self._offsets.get(path, HEADER_BYTES),
             )
             if segment is None:
                 continue

@@ -43,15 +43,21 @@ class SegmentView:
     scan: Scan = field(init=False)
 
     def __post_init__(self) -> None:
-        """Prepare the scan of the bytes from `offset` of the file on."""
-        written = max(self.header.end - self.offset, 0) if self.header else 0
-        self.scan = Scan(
-            data=memoryview(self.data), end=0, sealed=not self.live, written_end=written
-        )
+        """Prepare the scan."""
+        self.scan = self._scan()
+
+    def _scan(self) -> Scan:
+        header = self.header
+        written = header.end - self.offset if header is not None and header.end else None
+        grown = header is not None and header.size == 0
+        return Scan(data=self.data, end=0, sealed=not self.live, written_end=written, grown=grown)
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the valid frames, in order."""
+        """Yield the valid frames of the bytes from `offset` on, in order, from the first again at
+        each call.
+        """
         if not self.newer:
+            self.scan = self._scan()
             yield from self.scan
 
     @property
@@ -84,10 +90,14 @@ class WriterView:
 def writer_folders(root: Path) -> list[Path]:
     """Return the folders of all writers, oldest name first; hidden ones are not finished yet."""
     try:
-        entries = [e for e in os.scandir(root / WRITERS) if not e.name.startswith(".")]
+        with os.scandir(root / WRITERS) as entries:
+            return sorted(
+                Path(entry.path)
+                for entry in entries
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            )
     except FileNotFoundError:
         return []
-    return sorted(Path(e.path) for e in entries if e.is_dir(follow_symlinks=False))
 
 
 def segment_paths(folder: Path) -> list[Path]:
@@ -100,15 +110,20 @@ def segment_paths(folder: Path) -> list[Path]:
 
 
 def is_alive(folder: Path) -> bool:
-    """Return whether the writer of a folder still holds its lock."""
+    """Return whether the writer of a folder still holds its lock.
+
+    Where that can't be asked (no right, no descriptor left, no locks on this file system) it is
+    alive: what a living writer still maps must never be unlinked.
+    """
     lock = FileLock(folder / LOCK)
     try:
-        if not lock.acquire():
-            return True
-    except OSError:
+        free = lock.acquire()
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True
     lock.release()
-    return False
+    return not free
 
 
 def has_frame_at(path: Path, offset: int) -> bool:
@@ -121,8 +136,14 @@ def has_frame_at(path: Path, offset: int) -> bool:
         return False
 
 
-def read_segment(path: Path, *, live: bool, offset: int = HEADER_BYTES) -> SegmentView | None:
-    """Read a segment from `offset` on; None when it was unlinked meanwhile."""
+def read_segment(
+    path: Path, *, live: bool, newest: bool = False, offset: int = HEADER_BYTES
+) -> SegmentView | None:
+    """Read a segment from `offset` on; None when it was unlinked meanwhile.
+
+    `live` says that its writer lives. A living writer may still write to its `newest` segment,
+    and to any whose header does not say where it ended.
+    """
     try:
         with path.open("rb", buffering=0) as file:
             block = file.read(HEADER_BYTES)
@@ -130,22 +151,28 @@ def read_segment(path: Path, *, live: bool, offset: int = HEADER_BYTES) -> Segme
             data = file.read()
     except FileNotFoundError:
         return None
-    header, problem, newer = read_header(block), None, False
-    if header is None:
-        problem = "its header is damaged" if len(block) >= HEADER_BYTES else "it is truncated"
-    elif header.version > FORMAT_VERSION:
-        newer = True
-        problem = f"its format {header.version} is newer than {FORMAT_VERSION}"
+    header = read_header(block)
+    newer = header is not None and header.version > FORMAT_VERSION
     return SegmentView(
         path=path,
-        number=int(path.stem) if path.stem.isdigit() else 0,
-        live=live and (header is None or header.end == 0),
+        number=int(path.stem) if path.stem.isdecimal() else 0,
+        live=live and (newest or header is None or header.end == 0),
         header=header,
         data=data,
         offset=offset,
-        problem=problem,
+        problem=_problem(header, len(block), offset + len(data)),
         newer=newer,
     )
+
+
+def _problem(header: Header | None, block_bytes: int, file_bytes: int) -> str | None:
+    """Return what is wrong with a segment, as far as its header tells."""
+    if header is None:
+        return "its header is damaged" if block_bytes >= HEADER_BYTES else "it is truncated"
+    if header.version > FORMAT_VERSION:
+        return f"its format {header.version} is newer than {FORMAT_VERSION}"
+    due = max(header.size, header.end)
+    return f"it is truncated: {file_bytes} of {due} bytes" if file_bytes < due else None
 
 
 def read_writer(folder: Path, offsets: dict[Path, int] | None = None) -> WriterView:
@@ -156,9 +183,12 @@ def read_writer(folder: Path, offsets: dict[Path, int] | None = None) -> WriterV
     """
     alive = is_alive(folder)
     known = offsets or {}
+    paths = segment_paths(folder)
     views = [
-        read_segment(path, live=alive, offset=known.get(path, HEADER_BYTES))
-        for path in segment_paths(folder)
+        read_segment(
+            path, live=alive, newest=path == paths[-1], offset=known.get(path, HEADER_BYTES)
+        )
+        for path in paths
     ]
     return WriterView(
         writer=folder.name, folder=folder, alive=alive, segments=tuple(v for v in views if v)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import typing
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from contextframe_monitoring.store.spool.frames import FRAME_HEAD, HEAD_BYTES
 
@@ -23,7 +24,7 @@ FORMAT_VERSION = 1
 HEADER_BYTES = 512
 WRITER_BYTES = 10
 
-LOSS_REASONS = (
+Loss = Literal[
     "disk_full",  # no room on the disk of the spool
     "spool_full",  # more than spool_bytes_max undrained
     "too_large",  # a record beyond the frame's bound, even after its texts were cut
@@ -32,12 +33,16 @@ LOSS_REASONS = (
     "interrupted",  # an exception from outside broke into the recording
     "unavailable",  # no spool folder could be made
     "closed",  # recorded after close
-)
+]
+LOSS_REASONS: tuple[Loss, ...] = typing.get_args(Loss)
+"""In the order of their counters in the header: append new ones at the end."""
+
 GAUGES = ("active", "active_max", "connections")
 """Live figures of the writer: operations in flight, their peak, open connections."""
 
-# static: magic, version, header size, pid, boot id, writer, padding, number, created_us, first_seq
-_STATIC = struct.Struct("<8sHHI16s10s6xQQQ")
+# static: magic, version, header size, pid, boot id, writer, padding, file size (0: it grows),
+# number, created_us, first_seq
+_STATIC = struct.Struct("<8sHHI16s10s2xIQQQ")
 _LABEL = struct.Struct("<126s")
 _U64 = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
@@ -47,11 +52,16 @@ _GAUGES_AT = 96
 _LOSSES_AT = 160
 _LABEL_AT = 352
 _CRC_AT = 480
+_COUNTERS = struct.Struct(f"<{(_LABEL_AT - LAST_SEQ_AT) // _U64.size}Q")
+_COUNTER_MAX = 1 << 48
+"""No counter ever gets there: one above it is damage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a segment says of itself. `end` is 0 while the segment is still written to."""
+    """What a segment says of itself. `end` is 0 while the segment is still written to, `size` the
+    file's bytes from the start on, 0 where the file grows as frames come.
+    """
 
     version: int
     pid: int
@@ -61,6 +71,7 @@ class Header:
     created_us: int
     first_seq: int
     label: str
+    size: int = 0
     last_seq: int = 0
     end: int = 0
     gauges: tuple[int, ...] = (0,) * len(GAUGES)
@@ -72,7 +83,7 @@ class Header:
         label = self.label.encode("utf-8", "replace")[: _LABEL.size]
         _STATIC.pack_into(
             block, 0, MAGIC, self.version, HEADER_BYTES, self.pid, self.boot_id,
-            bytes.fromhex(self.writer), self.number, self.created_us, self.first_seq,
+            bytes.fromhex(self.writer), self.size, self.number, self.created_us, self.first_seq,
         )  # fmt: skip
         _LABEL.pack_into(block, _LABEL_AT, label)
         _CRC.pack_into(block, _CRC_AT, _static_crc(block))
@@ -110,7 +121,11 @@ def read_header(block: bytes) -> Header | None:
         return None
     if _CRC.unpack_from(block, _CRC_AT)[0] != _static_crc(block):
         return None
-    _, version, _, pid, boot, writer, number, created, first = _STATIC.unpack_from(block, 0)
+    _, version, _, pid, boot, writer, size, number, created, first = _STATIC.unpack_from(block, 0)
+    counters = _COUNTERS.unpack_from(block, LAST_SEQ_AT)
+    if max(counters) > _COUNTER_MAX and version <= FORMAT_VERSION:
+        return None
+    gauges, losses = _index(_GAUGES_AT), _index(_LOSSES_AT)
     return Header(
         version=version,
         pid=pid,
@@ -120,11 +135,16 @@ def read_header(block: bytes) -> Header | None:
         created_us=created,
         first_seq=first,
         label=_LABEL.unpack_from(block, _LABEL_AT)[0].rstrip(b"\0").decode("utf-8", "replace"),
-        last_seq=_U64.unpack_from(block, LAST_SEQ_AT)[0],
-        end=_U64.unpack_from(block, END_AT)[0],
-        gauges=tuple(_U64.unpack_from(block, gauge_at(i))[0] for i in range(len(GAUGES))),
-        losses=tuple(_U64.unpack_from(block, loss_at(i))[0] for i in range(len(LOSS_REASONS))),
+        size=size,
+        last_seq=counters[_index(LAST_SEQ_AT)],
+        end=counters[_index(END_AT)],
+        gauges=counters[gauges : gauges + len(GAUGES)],
+        losses=counters[losses : losses + len(LOSS_REASONS)],
     )
+
+
+def _index(at: int) -> int:
+    return (at - LAST_SEQ_AT) // _U64.size
 
 
 class Segment(Protocol):
@@ -132,6 +152,10 @@ class Segment(Protocol):
 
     def append(self, at: int, crc: int, payload: bytes) -> None:
         """Store one frame at `at`; raises OSError when the disk refuses it."""
+        ...
+
+    def holds(self, at: int, crc: int, payload: bytes) -> bool:
+        """Return whether this frame stands at `at`: the question after an interrupted append."""
         ...
 
     def set(self, at: int, value: int) -> None:
@@ -165,6 +189,11 @@ class MappedSegment:
         self._map[start : start + size] = payload
         self._map[at:start] = FRAME_HEAD.pack(size, crc)
 
+    def holds(self, at: int, crc: int, payload: bytes) -> bool:
+        """Compare what stands at `at`."""
+        frame = FRAME_HEAD.pack(len(payload), crc) + payload
+        return self._map[at : at + len(frame)] == frame
+
     def set(self, at: int, value: int) -> None:
         """Store a u64 of the header."""
         self._map[at : at + 8] = _U64.pack(value)
@@ -194,6 +223,12 @@ class WrittenSegment:
         padding = bytes(-(HEAD_BYTES + len(payload)) % 8)
         os.lseek(self._fd, at, os.SEEK_SET)
         _write_all(self._fd, FRAME_HEAD.pack(len(payload), crc) + payload + padding)
+
+    def holds(self, at: int, crc: int, payload: bytes) -> bool:
+        """Read back what stands at `at`."""
+        frame = FRAME_HEAD.pack(len(payload), crc) + payload
+        os.lseek(self._fd, at, os.SEEK_SET)
+        return os.read(self._fd, len(frame)) == frame
 
     def set(self, at: int, value: int) -> None:
         """Store a u64 of the header."""
