@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 _APP = "contextframe-monitoring"
@@ -32,12 +33,17 @@ class SystemClock:
 
 
 class FileLock:
-    """An exclusive lock on a file, held by this process until it ends or `release` is called."""
+    """An exclusive lock on a file, held by this process until it ends or `release` is called.
+
+    A forked child never holds it: a child that outlives its killed parent would keep everybody
+    else from taking over.
+    """
 
     def __init__(self, path: Path) -> None:
         """Remember `path`; nothing is opened yet."""
         self.path = path
         self._fd: int | None = None
+        _locks.add(self)
 
     @property
     def held(self) -> bool:
@@ -51,19 +57,31 @@ class FileLock:
         if self._fd is not None:
             return True
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        if not _lock(fd):
-            os.close(fd)
-            return False
-        self._fd = fd
-        return True
+        try:
+            if _lock(fd):
+                self._fd, fd = fd, -1
+        finally:
+            if fd >= 0:
+                os.close(fd)
+        return self._fd is not None
 
     def release(self) -> None:
-        """Give the lock back. Also right in a forked child: closing its copy leaves the parent's
-        lock.
-        """
+        """Give the lock back; in a forked child, let go of the parent's."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+_locks: weakref.WeakSet[FileLock] = weakref.WeakSet()
+
+
+def _release_in_child() -> None:
+    for lock in list(_locks):
+        lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_release_in_child)
 
 
 if sys.platform == "win32":
