@@ -4,6 +4,7 @@ raised.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -26,6 +27,7 @@ from contextframe_monitoring.store.spool.segment import (
     LOSS_REASONS,
     WRITER_BYTES,
     Header,
+    Loss,
     MappedSegment,
     Segment,
     WrittenSegment,
@@ -44,7 +46,11 @@ _RETRY_NS = 100_000_000
 lost record 1 us.
 """
 
+_SEGMENTS_MIN = 4
+"""A spool has room for so many segments: one that is written to, one to come, some undrained."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_LOSS_INDEX: dict[str, int] = {reason: index for index, reason in enumerate(LOSS_REASONS)}
 
 _live: weakref.WeakSet[Spool] = weakref.WeakSet()
 
@@ -52,9 +58,9 @@ _live: weakref.WeakSet[Spool] = weakref.WeakSet()
 class Spool:
     """The frames of one process run, in segments below `root/writers/<writer>`.
 
-    `put` is safe from any thread, from signal handlers and after a fork. `rotated` is called,
-    outside the frame's way, after each new segment, with the bytes that this writer has
-    undrained.
+    `put` is safe from any thread, from signal handlers and after a fork. `rotated` is called
+    after the frame that opened a new segment, outside the lock, with the bytes that this writer
+    has undrained; it must not raise.
     """
 
     def __init__(
@@ -74,7 +80,9 @@ class Spool:
         self._make: Callable[[Path, int, Header], Segment] = (
             MappedSegment if backend == "mmap" else WrittenSegment
         )
-        self._segment_bytes_max = max(segment_bytes_max, SEGMENT_BYTES_MIN)
+        self._segment_bytes_max = max(
+            min(segment_bytes_max, spool_bytes_max // _SEGMENTS_MIN), SEGMENT_BYTES_MIN
+        )
         self._spool_bytes_max = spool_bytes_max
         self._rotated = rotated
         self._lock = threading.RLock()
@@ -88,11 +96,12 @@ class Spool:
         self.last_error: str | None = None
         self._losses = [0] * len(LOSS_REASONS)
         self._gauges = [0] * len(GAUGES)
-        self._reentered: list[None] = []
+        self._deferred: list[Literal["put", "close"]] = []
         self._busy = self._closed = False
         self._segment: Segment | None = None
-        self._at = self._size = self._number = self._retry_ns = 0
-        self._refusal = "unavailable"
+        self._at = self._size = self._number = self._retry_ns = self._undrained = 0
+        self._next_bytes = SEGMENT_BYTES_MIN
+        self._refusal: Loss = "unavailable"
         self._folder: Path | None = None
         self._owned: FileLock | None = None
 
@@ -100,7 +109,8 @@ class Spool:
     def losses(self) -> dict[str, int]:
         """Records lost so far, by reason; only the reasons that happened."""
         with self._lock:
-            self._count_reentered()
+            if not self._busy:
+                self._catch_up()
             return {r: n for r, n in zip(LOSS_REASONS, self._losses, strict=True) if n}
 
     def put(self, record: bytes) -> bool:
@@ -109,130 +119,160 @@ class Spool:
         """
         with self._lock:
             if self._busy:  # only the thread that holds the lock can come here again
-                self._reentered.append(None)
+                self._deferred.append("put")
                 return False
             self._busy = True
-            reason = "interrupted"
+            loss: Loss | None = "interrupted"
+            moved, payload = False, b""
             try:
-                if self._reentered:
-                    self._count_reentered()
                 self.seq = seq = self.seq + 1
+                if self._deferred:
+                    self._catch_up()
                 payload = SEQ.pack(seq) + record
-                end = self._at + ((len(payload) + 15) & -8)
-                if end > self._size or self._segment is None:
-                    refused = self._make_room(len(payload))
+                size = len(payload)
+                if size > FRAME_BYTES_MAX:
+                    loss = "too_large"
+                    return False
+                end = self._at + ((size + 15) & -8)
+                if end > self._size:
+                    refused = self._make_room()
                     if refused is not None:
-                        reason = refused
+                        loss = refused
                         return False
-                    end = self._at + frame_bytes(len(payload))
+                    moved, end = True, self._at + frame_bytes(size)
                 self._segment.append(self._at, zlib.crc32(payload), payload)  # type: ignore[union-attr]
                 self._at = end
-                reason = ""
+                loss = None
             except OSError as error:
-                reason = self._reason_of(error)
+                loss = self._loss_of(error)
                 return False
             finally:
-                if reason:
-                    self._lose(reason, 1)
-                self._busy = False
-            return True
+                try:
+                    if loss is not None:
+                        self._losses[_LOSS_INDEX[loss]] += 1
+                        self._failed(loss, payload)
+                finally:
+                    self._busy = False
+        if moved and self._rotated is not None:
+            self._rotated(self._undrained)
+        return True
 
-    def lose(self, reason: str) -> None:
+    def lose(self, reason: Loss) -> None:
         """Count a record that never became a frame; it takes a sequence number, so that the gap
         is seen.
         """
         with self._lock:
             if self._busy:
-                self._reentered.append(None)
+                self._deferred.append("put")
                 return
             self.seq += 1
-            self._lose(reason, 1)
+            self._losses[_LOSS_INDEX[reason]] += 1
+            self._show_loss(reason)
 
     def gauge(self, index: int, value: int) -> None:
         """Show a live figure (`GAUGES`) in the header."""
         with self._lock:
             self._gauges[index] = value
-            if self._segment is not None and not self._busy:
-                self._segment.set(gauge_at(index), value)
+            if not self._busy:
+                self._show(gauge_at(index), value)
 
     def close(self) -> None:
         """Seal the segment and give the folder to the keeper. Later records are counted as lost."""
         with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            self._count_reentered()
-            for index in range(len(GAUGES)):
-                self.gauge(index, 0)
-            self._seal()
-            if self._owned is not None:
-                self._owned.release()
-            if self.seq == 0 and self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
+            self._deferred.append("close")
+            if not self._busy:
+                self._catch_up()
 
     def after_fork(self) -> None:
-        """Become a writer of one's own in a forked child; the parent's segment and lock stay the
-        parent's.
+        """Become a writer of one's own in a forked child; the segment stays the parent's, and so
+        does the folder's lock (`FileLock` sees to it).
         """
-        segment, owned = self._segment, self._owned
+        segment, closed = self._segment, self._closed
         self._lock = threading.RLock()
-        closed = self._closed
         self._reset()
         self._closed = closed
         if segment is not None:
             segment.close()
-        if owned is not None:
-            owned.release()
 
     # -- inside the lock
 
-    def _count_reentered(self) -> None:
-        count = len(self._reentered)
+    def _catch_up(self) -> None:
+        """Do what could not be done while a record was being put."""
+        closing = "close" in self._deferred
+        count = self._deferred.count("put")
+        del self._deferred[:]
+        self.seq += count
+        self._losses[_LOSS_INDEX["reentrant"]] += count
         if count:
-            del self._reentered[:count]
-            self.seq += count
-            self._lose("reentrant", count)
+            self._show_loss("reentrant")
+        if closing and not self._closed:
+            self._closed = True
+            self._shut()
 
-    def _lose(self, reason: str, count: int) -> None:
-        index = LOSS_REASONS.index(reason)
-        self._losses[index] += count
+    def _shut(self) -> None:
+        for index in range(len(GAUGES)):
+            self._gauges[index] = 0
+            self._show(gauge_at(index), 0)
+        self._seal(self.seq)
+        if self._owned is not None:
+            self._owned.release()
+        if self.seq == 0 and self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _failed(self, loss: Loss, payload: bytes) -> None:
+        """Show a loss, unless the frame stands all the same: an exception from outside may come
+        between the two last steps of a put.
+        """
+        if loss == "interrupted" and self._segment is not None and payload:
+            with contextlib.suppress(OSError):
+                if self._segment.holds(self._at, zlib.crc32(payload), payload):
+                    self._at += frame_bytes(len(payload))
+                    self._losses[_LOSS_INDEX[loss]] -= 1
+                    return
+        self._show_loss(loss)
+
+    def _show_loss(self, loss: Loss) -> None:
+        index = _LOSS_INDEX[loss]
+        self._show(loss_at(index), self._losses[index])
+        self._show(LAST_SEQ_AT, self.seq)
+
+    def _show(self, at: int, value: int) -> None:
+        """Set a figure of the header; a disk that refuses it costs only the figure."""
         if self._segment is not None:
-            self._segment.set(loss_at(index), self._losses[index])
-            self._segment.set(LAST_SEQ_AT, self.seq)
+            try:
+                self._segment.set(at, value)
+            except OSError as error:
+                self.last_error = str(error)
 
-    def _make_room(self, payload_size: int) -> str | None:
-        """Open a segment that holds the payload; return the reason when that can't be done."""
+    def _make_room(self) -> Loss | None:
+        """Open the next segment; return the reason when that can't be done."""
         if self._closed:
             return "closed"
-        if payload_size > FRAME_BYTES_MAX:
-            return "too_large"
         now = time.monotonic_ns()
         if now < self._retry_ns:
             return self._refusal
-        undrained = self._undrained_bytes()
-        if undrained > self._spool_bytes_max:
+        self._undrained = self._undrained_bytes()
+        if self._undrained + self._next_bytes > self._spool_bytes_max:
             return self._refuse("spool_full", now)
         try:
             self._open_next()
         except OSError as error:
-            return self._refuse(self._reason_of(error), now)
-        if self._rotated is not None and self._number > 1:
-            self._rotated(undrained)
+            return self._refuse(self._loss_of(error), now)
         return None
 
-    def _reason_of(self, error: OSError) -> str:
+    def _loss_of(self, error: OSError) -> Loss:
         self.last_error = str(error)
         return "disk_full" if error.errno in _FULL else "unavailable"
 
-    def _refuse(self, reason: str, now_ns: int) -> str:
-        self._refusal, self._retry_ns = reason, now_ns + _RETRY_NS
-        return reason
+    def _refuse(self, loss: Loss, now_ns: int) -> Loss:
+        self._refusal, self._retry_ns = loss, now_ns + _RETRY_NS
+        return loss
 
     def _undrained_bytes(self) -> int:
         if self._folder is None:
             return 0
         try:
-            return sum(entry.stat().st_size for entry in os.scandir(self._folder))
+            return sum((self._folder / name).stat().st_size for name in os.listdir(self._folder))
         except OSError:
             return 0
 
@@ -240,48 +280,54 @@ class Spool:
         try:
             self._open_next()
         except OSError as error:
-            self._refuse(self._reason_of(error), time.monotonic_ns())
+            self._refuse(self._loss_of(error), time.monotonic_ns())
 
     def _open_next(self) -> None:
         folder = self._folder
         if folder is None or not folder.is_dir():
             folder = self._make_folder()
-        size = min(SEGMENT_BYTES_MIN << min(self._number, 16), self._segment_bytes_max)
+        size = self._next_bytes
+        self._number += 1  # not used again, even when this attempt fails
         header = Header(
             version=FORMAT_VERSION,
             pid=os.getpid(),
             boot_id=boot_id(),
             writer=self.writer,
-            number=self._number + 1,
+            number=self._number,
             created_us=time.time_ns() // 1000,
             first_seq=max(self.seq, 1),
             label=self.label,
+            size=size if self._make is MappedSegment else 0,
             last_seq=max(self.seq - 1, 0),
             gauges=tuple(self._gauges),
             losses=tuple(self._losses),
         )
-        opened = self._make(folder / f"{self._number + 1:010d}{SUFFIX}", size, header)
-        self._seal()
-        self._segment, self._at, self._size = opened, HEADER_BYTES, size
-        self._number += 1
+        opened = self._make(folder / f"{self._number:010d}{SUFFIX}", size, header)
+        self._seal(max(self.seq - 1, 0))
+        self._at, self._size, self._segment = HEADER_BYTES, size, opened
+        self._next_bytes = min(2 * size, self._segment_bytes_max)
 
-    def _seal(self) -> None:
+    def _seal(self, last_seq: int) -> None:
+        """Say in the header where the segment ends, and let go of it."""
         if self._segment is not None:
-            self._segment.set(LAST_SEQ_AT, self.seq if self._closed else max(self.seq - 1, 0))
-            self._segment.set(END_AT, self._at)
-            self._segment.close()
-            self._segment, self._size = None, 0
+            self._size = 0  # whatever comes between, nothing is put behind its end
+            self._show(LAST_SEQ_AT, last_seq)
+            self._show(END_AT, self._at)
+            sealed, self._segment = self._segment, None
+            sealed.close()
 
     def _make_folder(self) -> Path:
         """Make the writer's folder under a hidden name and show it only when its lock is held."""
         writers = self.root / WRITERS
         writers.mkdir(parents=True, exist_ok=True, mode=0o700)
         hidden = writers / f".{self.writer}"
-        hidden.mkdir(mode=0o700)
+        hidden.mkdir(exist_ok=True, mode=0o700)  # an attempt before this one may have made it
         owned = FileLock(hidden / LOCK)
         owned.acquire()
         folder = writers / self.writer
         hidden.rename(folder)
+        if self._owned is not None:
+            self._owned.release()
         self._folder, self._owned = folder, owned
         return folder
 
