@@ -28,21 +28,18 @@ def open_state(folder: Path, *, create: bool) -> sa.Engine | None:
     """Return the engine of the state beside the tables; None when there is none and `create` is
     false.
 
-    Raises `StoreError` when it is damaged, full, or written by a newer version.
+    Raises `StoreError` when it is damaged, full, or written by a newer version. So does later
+    work with the engine, except for conflicts, which are the caller's to judge.
     """
     path = folder / STATE_FILE
     if not create and not path.exists():
         return None
-    writable = os.access(folder, os.W_OK)
-    try:
-        engine = _engine(path, writable=writable)
-        if create:
-            metadata.create_all(engine)
-        _check_format(engine, str(folder), create=create)
-    except sa.exc.DatabaseError as error:
-        raise StoreError(
-            str(folder), f"its {STATE_FILE} can't be used ({error.orig})", "run doctor"
-        ) from error
+    engine = _engine(path, writable=os.access(folder, os.W_OK))
+    if create:
+        _create(engine)
+    elif not sa.inspect(engine).has_table(_meta.name):
+        return None  # whoever makes it has not come far, or was killed
+    _check_format(engine, str(folder))
     return engine
 
 
@@ -57,7 +54,27 @@ def _engine(path: Path, *, writable: bool) -> sa.Engine:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
 
+    @sa.event.listens_for(engine, "handle_error")
+    def _explain(context: sa.ExceptionContext) -> None:
+        error = context.original_exception
+        if type(error) in (sqlite3.DatabaseError, sqlite3.OperationalError):
+            reason = f"its {STATE_FILE} can't be used ({error})"
+            raise StoreError(str(path.parent), reason, _remedy(str(error))) from error
+
     return engine
+
+
+def _remedy(problem: str) -> str:
+    if "malformed" in problem or "not a database" in problem:
+        return (
+            f"move {STATE_FILE} aside: a drain makes a new one and finds in the tables what is "
+            "stored; budgets and the state of alerts start anew"
+        )
+    if "full" in problem:
+        return "free space on its disk"
+    if "locked" in problem:
+        return "another program holds it: end that one, or try again"
+    return "run doctor"
 
 
 def _quoted(path: Path) -> str:
@@ -66,11 +83,23 @@ def _quoted(path: Path) -> str:
     return urllib.parse.quote(str(path))
 
 
-def _check_format(engine: sa.Engine, store: str, *, create: bool) -> None:
+def _create(engine: sa.Engine) -> None:
+    """Make the tables that are missing; others may do so at the same time."""
+    with engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+    try:
+        with engine.begin() as connection:
+            connection.execute(_meta.insert().values(key="format", value=str(STORE_FORMAT)))
+    except sa.exc.IntegrityError:
+        return  # it is there
+
+
+def _check_format(engine: sa.Engine, store: str) -> None:
     with engine.begin() as connection:
         found = connection.scalar(sa.select(_meta.c.value).where(_meta.c.key == "format"))
-        if found is None and create:
-            connection.execute(_meta.insert().values(key="format", value=str(STORE_FORMAT)))
     if found is not None and int(found) > STORE_FORMAT:
         raise StoreError(
             store,
