@@ -7,7 +7,9 @@ folders.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +25,7 @@ from contextframe_monitoring.store.schemas import SCHEMAS, STORE_FORMAT, format_
 
 _DATA_VERSION: Literal["2.2"] = "2.2"
 _INDEXED = {"timestamp", "bucket", "batch"}
+_LANCE_ERRORS = (ValueError, OSError, RuntimeError)  # what it raises, whatever went wrong
 ROWS_PER_FRAGMENT = 1_000_000
 VERSIONS_KEPT_MINUTES = 10
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -34,14 +37,25 @@ def time_column(name: str) -> str:
 
 
 class Tables:
-    """The tables below one store URI. Methods raise `StoreError` when the store can't be used."""
+    """The tables below one store URI. Methods raise `StoreError` when the store can't be used.
+
+    May be shared by threads: a Lance dataset may not, so each thread opens its own.
+    """
 
     def __init__(self, store: str, storage_options: dict[str, str] | None = None) -> None:
         """Nothing is opened yet."""
         self.store = store
         self.local = None if is_remote(store) else local_store(store)
         self._options = storage_options
-        self._open: dict[str, Any] = {}
+        self._threads = threading.local()
+
+    @property
+    def _open(self) -> dict[str, Any]:
+        """The datasets that this thread has opened."""
+        if not hasattr(self._threads, "open"):
+            self._threads.open = {}
+        found: dict[str, Any] = self._threads.open
+        return found
 
     def uri(self, name: str) -> str:
         """Return where a table lies: `<store>/<name>.lance`, which `lancedb.connect(store)`
@@ -52,22 +66,35 @@ class Tables:
 
     def dataset(self, name: str) -> Any | None:
         """Return the newest version of a table, None when it does not exist."""
-        try:
-            dataset = self._open.get(name)
-            if dataset is None:
-                dataset = lance.dataset(self.uri(name), storage_options=self._options)
-                self._check_format(name, dataset)
-            else:
-                dataset.checkout_latest()
-        except (ValueError, OSError, RuntimeError) as error:
-            self._open.pop(name, None)
-            if self._missing(name, error):
+        with self._explained(name, "read"):
+            try:
+                dataset = self._open.get(name)
+                if dataset is None:
+                    dataset = lance.dataset(self.uri(name), storage_options=self._options)
+                    self._check_format(name, dataset)
+                else:
+                    dataset.checkout_latest()
+            except _LANCE_ERRORS as error:
+                if not self._missing(name, error):
+                    raise
+                self._open.pop(name, None)
                 return None
-            raise StoreError(
-                self.store, f"table {name} can't be read ({_first_line(error)})", "run doctor"
-            ) from error
         self._open[name] = dataset
         return dataset
+
+    @contextlib.contextmanager
+    def _explained(self, name: str, what: str) -> Iterator[None]:
+        """Turn what Lance raises into a `StoreError`, and open the table anew the next time."""
+        try:
+            yield
+        except _LANCE_ERRORS as error:
+            self._open.pop(name, None)
+            full = "no space left" in str(error).lower()
+            raise StoreError(
+                self.store,
+                f"table {name} can't be {what} ({_first_line(error)})",
+                "free space on its disk" if full else "run doctor",
+            ) from error
 
     def _missing(self, name: str, error: Exception) -> bool:
         if self.local is not None:
@@ -88,42 +115,57 @@ class Tables:
         """Return a table, made empty when it does not exist."""
         dataset = self.dataset(name)
         if dataset is None:
-            dataset = lance.write_dataset(
-                SCHEMAS[name].empty_table(),
-                self.uri(name),
-                mode="create",
-                data_storage_version=_DATA_VERSION,
-                storage_options=self._options,
-            )
-            self._sync(name, dataset)
+            with self._explained(name, "made"):
+                dataset = lance.write_dataset(
+                    SCHEMAS[name].empty_table(),
+                    self.uri(name),
+                    mode="create",
+                    data_storage_version=_DATA_VERSION,
+                    storage_options=self._options,
+                )
+                self._sync(name, dataset)
+                if self.local is not None:
+                    sync_path(self.local)
             self._open[name] = dataset
         return dataset
 
     def append(self, name: str, rows: pa.Table) -> None:
         """Append rows in one commit; what was written is durable only after `sync`."""
-        self._open[name] = lance.write_dataset(
-            rows,
-            self.create(name),
-            mode="append",
-            data_storage_version=_DATA_VERSION,
-            storage_options=self._options,
-        )
+        dataset = self.create(name)
+        with self._explained(name, "written"):
+            self._open[name] = lance.write_dataset(
+                rows,
+                dataset,
+                mode="append",
+                data_storage_version=_DATA_VERSION,
+                storage_options=self._options,
+            )
 
     def sync(self, name: str) -> None:
         """Make the newest version of a local table durable."""
         dataset = self.dataset(name)
         if dataset is not None:
-            self._sync(name, dataset)
+            with self._explained(name, "synced"):
+                self._sync(name, dataset)
 
-    def _sync(self, name: str, dataset: Any) -> None:
+    def _sync(self, name: str, dataset: Any, fragment_min: int | None = None) -> None:
+        """Make a version durable: the fragments from `fragment_min` on (None: the last one), and
+        all small files beside them.
+        """
         if self.local is None:
             return
         folder = Path(self.uri(name))
         fragments = dataset.get_fragments()
-        if fragments:
-            for file in fragments[-1].data_files():
-                sync_path(folder / "data" / file.path)
-            sync_path(folder / "data")
+        least = fragments[-1].fragment_id if fragments and fragment_min is None else fragment_min
+        for fragment in fragments:
+            if least is not None and fragment.fragment_id >= least:
+                for file in fragment.data_files():
+                    sync_path(folder / "data" / file.path)
+        for part in (folder / "data", folder / "_deletions", folder / "_indices"):
+            if part.is_dir():
+                sync_path(part)
+        for path in (*folder.glob("_deletions/*"), *folder.glob("_indices/*/*")):
+            sync_path(path)
         versions = folder / "_versions"
         manifest = versions / f"{2**64 - 1 - dataset.version:020d}.manifest"
         if not manifest.exists():
@@ -134,13 +176,20 @@ class Tables:
 
     def holds_batch(self, name: str, batch: int) -> bool:
         """Return whether a table holds rows of a batch."""
-        dataset = self.dataset(name)
-        return dataset is not None and dataset.count_rows(filter=f"batch = {batch}") > 0
+        return self.count(name, f"batch = {batch}") > 0
 
-    def count(self, name: str) -> int:
+    def batch_max(self, name: str) -> int:
+        """Return the highest batch that a table holds rows of, 0 when it holds none."""
+        batches = (pc.max(batch.column(0)).as_py() for batch in self.scan(name, ["batch"]))
+        return max((batch for batch in batches if batch is not None), default=0)
+
+    def count(self, name: str, condition: str | None = None) -> int:
         """Return the number of rows of a table."""
         dataset = self.dataset(name)
-        return 0 if dataset is None else int(dataset.count_rows())
+        if dataset is None:
+            return 0
+        with self._explained(name, "read"):
+            return int(dataset.count_rows(filter=condition))
 
     def scan(
         self,
@@ -165,10 +214,10 @@ class Tables:
             conditions.append(f"{time_name} < {_literal(end_us)}")
         if batch_max is not None:
             conditions.append(f"batch <= {batch_max}")
-        scanner = dataset.scanner(
-            columns=list(columns), filter=" AND ".join(conditions) or None, scan_in_order=False
-        )
-        yield from scanner.to_batches()
+        with self._explained(name, "read"):
+            yield from dataset.scanner(
+                columns=list(columns), filter=" AND ".join(conditions) or None, scan_in_order=False
+            ).to_batches()
 
     def oldest_us(self, name: str) -> int | None:
         """Return the earliest time of a table's rows in microseconds, None when there are none."""
@@ -185,7 +234,8 @@ class Tables:
         dataset = self.dataset(name)
         if dataset is not None:
             column = time_column(name)
-            dataset.delete(f"{column} < {_literal(cutoff_us)} AND batch <= {batch}")
+            with self._explained(name, "changed"):
+                dataset.delete(f"{column} < {_literal(cutoff_us)} AND batch <= {batch}")
             self._open.pop(name, None)
             self.sync(name)
 
@@ -199,23 +249,23 @@ class Tables:
         versions.
         """
         dataset = self.dataset(name)
-        if dataset is None or dataset.count_rows() == 0:
+        if dataset is None or self.count(name) == 0:
             return
-        dataset.optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT)
-        have = {name for index in dataset.describe_indices() for name in index.field_names}
-        for column in sorted(_INDEXED & set(dataset.schema.names) - have):
-            dataset.create_scalar_index(column, "ZONEMAP")
-        dataset.optimize.optimize_indices()
-        dataset.checkout_latest()
-        first = next(iter(dataset.scanner(limit=1).to_batches()), None)
-        if first is None or first.num_rows != 1:
-            raise StoreError(
-                self.store, f"table {name} can't be read after compaction", "run doctor"
+        with self._explained(name, "compacted"):
+            after = max(fragment.fragment_id for fragment in dataset.get_fragments())
+            dataset.optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT)
+            have = {name for index in dataset.describe_indices() for name in index.field_names}
+            for column in sorted(_INDEXED & set(dataset.schema.names) - have):
+                dataset.create_scalar_index(column, "ZONEMAP")
+            dataset.optimize.optimize_indices()
+            dataset.checkout_latest()
+            for fragment in dataset.get_fragments():
+                if fragment.fragment_id > after and fragment.head(1).num_rows != 1:
+                    raise OSError("a merged fragment is empty")
+            self._sync(name, dataset, after + 1)
+            dataset.cleanup_old_versions(
+                older_than=dt.timedelta(minutes=VERSIONS_KEPT_MINUTES), delete_unverified=False
             )
-        self._sync(name, dataset)
-        dataset.cleanup_old_versions(
-            older_than=dt.timedelta(minutes=VERSIONS_KEPT_MINUTES), delete_unverified=False
-        )
         self._open.pop(name, None)
 
     def seqs(self, name: str) -> Iterator[tuple[list[str], np.ndarray[Any, Any], Any]]:
