@@ -20,13 +20,14 @@ from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.store.ledger import Ledger, Slice, WriterState
 from contextframe_monitoring.store.rollup import rollup_rows
 from contextframe_monitoring.store.rows import Stored, decode, rows
-from contextframe_monitoring.store.schemas import ROLLUP_1M, TABLES
+from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_1M, TABLES
 from contextframe_monitoring.store.spool.frames import Frame
 from contextframe_monitoring.store.spool.reader import (
     SegmentView,
-    has_frame_at,
+    glance,
     is_alive,
     quarantine,
+    quarantine_path,
     read_segment,
     remove_writer,
     segment_paths,
@@ -37,6 +38,7 @@ from contextframe_monitoring.store.spool.writer import WRITERS
 from contextframe_monitoring.store.tables import Tables
 
 FRAMES_PER_BATCH_MAX = 100_000
+_NO_LOSSES = (0,) * len(LOSS_REASONS)
 
 
 def no_checkpoint(_step: str) -> None:
@@ -56,10 +58,25 @@ class _Seen:
     rest: bool = False
 
     @property
+    def name(self) -> str:
+        """The writer's id."""
+        return self.folder.name
+
+    @property
+    def state(self) -> WriterState:
+        """The writer as the ledger keeps it."""
+        header = self.header
+        if header is None:
+            return WriterState(writer=self.name)
+        return WriterState(
+            writer=self.name, label=header.label, pid=header.pid, created_us=header.created_us
+        )
+
+    @property
     def slice(self) -> Slice:
         """The frames as the ledger names them."""
         return Slice(
-            writer=self.folder.name,
+            writer=self.name,
             first_seq=self.stored[0].seq,
             last_seq=self.stored[-1].seq,
             frames=len(self.stored),
@@ -85,42 +102,67 @@ class Drain:
         self._offsets: dict[Path, int] = {}
         self._suspects: dict[Path, str] = {}
         self._losses: dict[str, tuple[int, ...]] = {}
+        self._unfinished = True
+        self.unreadable: dict[str, str] = {}
+        """Writers whose folder can't be read, and why: their frames stay where they are."""
 
     def resume(self) -> int:
-        """Finish the batch that a crash left open; return the number of its frames."""
+        """Finish the batch that a crash or an error left open; return the number of its frames."""
+        self._adopt()
         found = self._ledger.unfinished()
-        if found is None:
-            return 0
-        batch, slices = found
-        stored = [item for part in slices for item in self._again(part)]
-        self._store(batch, slices, stored)
+        stored: list[Stored] = []
+        if found is not None:
+            batch, slices = found
+            stored = [item for part in slices for item in self._again(part)]
+            self._store(batch, slices, stored, again=True)
+        self._unfinished = False
         return len(stored)
+
+    def _adopt(self) -> None:
+        """Go on behind what the tables hold when the ledger was lost or is an older copy: a
+        number that is used twice would hide new rows behind old ones.
+        """
+        held = max(self._tables.batch_max(name) for name in TABLES)
+        if held <= self._ledger.last_batch():
+            return
+        waiting = {folder.name for folder in writer_folders(self._root)}
+        drained: dict[str, int] = {}
+        for name in RAW_TABLES:
+            for writer, seq in self._tables.last_seqs(name).items():
+                if writer in waiting:
+                    drained[writer] = max(seq, drained.get(writer, 0))
+        self._ledger.adopt(held, drained, self._clock.now_us())
 
     def run(self) -> int:
         """Drain what stands in the spool now, about `FRAMES_PER_BATCH_MAX` frames; return their
         number.
         """
-        _, drained = self._ledger.position()
-        seen = self._look(drained)
+        if self._unfinished:
+            self.resume()
+        seen = self._look()
+        self._meet(seen)
+        slices = [writer.slice for writer in seen if writer.stored]
         stored = [item for writer in seen for item in writer.stored]
         if stored:
-            slices = [writer.slice for writer in seen if writer.stored]
             self._checkpoint("collected")
+            self._unfinished = True  # until it is closed, whatever is raised before
             batch = self._ledger.open_batch(slices, self._clock.now_us())
             self._checkpoint("ledger")
             self._store(batch, slices, stored)
-        for writer in seen:
-            self._clear(writer)
+            self._unfinished = False
+        self._clear(seen)
         return len(stored)
 
-    def _store(self, batch: int, slices: list[Slice], stored: list[Stored]) -> None:
+    def _store(
+        self, batch: int, slices: list[Slice], stored: list[Stored], *, again: bool = False
+    ) -> None:
         tables: dict[str, pa.Table] = rows(stored, batch)
         tables[ROLLUP_1M] = rollup_rows(tables, batch)
         for name in TABLES:
             table = tables.get(name)
             if table is None or table.num_rows == 0:
                 continue
-            if not self._tables.holds_batch(name, batch):
+            if not (again and self._tables.holds_batch(name, batch)):
                 self._tables.append(name, table)
             self._checkpoint(f"append:{name}")
         for name, table in tables.items():
@@ -144,13 +186,20 @@ class Drain:
 
     # what stands in the spool
 
-    def _look(self, drained: dict[str, int]) -> list[_Seen]:
+    def _look(self) -> list[_Seen]:
         seen: list[_Seen] = []
+        self.unreadable = {}
+        folders = [folder for folder in writer_folders(self._root) if not self._is_quiet(folder)]
+        if not folders:
+            return []
+        _, drained = self._ledger.position([folder.name for folder in folders])
         room = FRAMES_PER_BATCH_MAX
-        for folder in writer_folders(self._root):
-            if self._is_quiet(folder):
+        for folder in folders:
+            try:
+                writer = self._look_at(folder, drained.get(folder.name, 0), room)
+            except OSError as error:
+                self.unreadable[folder.name] = str(error)
                 continue
-            writer = self._look_at(folder, drained.get(folder.name, 0), room)
             seen.append(writer)
             room -= len(writer.stored)
             if room <= 0:
@@ -158,13 +207,15 @@ class Drain:
         return seen
 
     def _is_quiet(self, folder: Path) -> bool:
-        """Whether a living writer has put nothing since the last look: the usual case of an idle
-        keeper.
+        """Whether a living writer has put and lost nothing since the last look: the usual case of
+        an idle keeper.
         """
         paths = segment_paths(folder)
         if len(paths) != 1 or paths[0] not in self._offsets:
             return False
-        return not has_frame_at(paths[0], self._offsets[paths[0]]) and is_alive(folder)
+        header, more = glance(paths[0], self._offsets[paths[0]])
+        losses = None if header is None else header.losses
+        return not more and losses == self._losses.get(folder.name) and is_alive(folder)
 
     def _look_at(self, folder: Path, drained_seq: int, room: int) -> _Seen:
         seen = _Seen(folder=folder, alive=is_alive(folder))
@@ -182,7 +233,6 @@ class Drain:
                 seen.rest = True  # it stays in place, and so does all that follows it
                 break
             self._take(segment, drained_seq, seen)
-        self._meet(seen)
         return seen
 
     def _take(self, segment: SegmentView, drained_seq: int, seen: _Seen) -> None:
@@ -207,31 +257,44 @@ class Drain:
             self._suspects[path] = f"frame {frame.seq} is no record ({error})"
             return None
 
-    def _meet(self, seen: _Seen) -> None:
-        header, writer = seen.header, seen.folder.name
-        if header is None:
-            return
-        if writer not in self._losses:
-            self._ledger.meet(
-                WriterState(
-                    writer=writer,
-                    drained_seq=0,
-                    label=header.label,
-                    pid=header.pid,
-                    created_us=header.created_us,
-                    ended=False,
-                )
-            )
-        if header.losses != self._losses.get(writer, (0,) * len(LOSS_REASONS)):
-            counts = dict(zip(LOSS_REASONS, header.losses, strict=True))
-            self._ledger.note_losses(writer, {r: n for r, n in counts.items() if n})
-        self._losses[writer] = header.losses
+    def _meet(self, seen: list[_Seen]) -> None:
+        """Enter new writers and new losses into the ledger."""
+        new = [writer for writer in seen if writer.name not in self._losses and writer.consumed]
+        if new:
+            self._ledger.meet([writer.state for writer in new])
+        lost: dict[str, dict[str, int]] = {}
+        for writer in seen:
+            losses = writer.header.losses if writer.header is not None else _NO_LOSSES
+            if losses != self._losses.get(writer.name, _NO_LOSSES):
+                counts = zip(LOSS_REASONS, losses, strict=True)
+                lost[writer.name] = {reason: count for reason, count in counts if count}
+            if writer.consumed:
+                self._losses[writer.name] = losses
+        if lost:
+            self._ledger.note_losses(lost)
 
     # what is no longer needed there
 
-    def _clear(self, seen: _Seen) -> None:
+    def _clear(self, seen: list[_Seen]) -> None:
         """Unlink what is wholly drained, move aside what is damaged, part with the dead."""
-        self._checkpoint("unlink")
+        ended: dict[str, int] = {}
+        for writer in seen:
+            self._checkpoint("unlink")
+            try:
+                kept = self._clear_segments(writer)
+            except OSError as error:
+                self.unreadable[writer.name] = str(error)
+                continue
+            if not kept and not writer.alive:
+                ended[writer.name] = writer.last_seq
+        if ended:
+            self._ledger.part_with(ended)
+        for name in ended:
+            remove_writer(self._root / WRITERS / name)
+            self._losses.pop(name, None)
+
+    def _clear_segments(self, seen: _Seen) -> bool:
+        """Return whether any segment is still needed."""
         kept = seen.rest
         for segment in seen.consumed:
             if segment.live:
@@ -239,17 +302,16 @@ class Drain:
                 kept = True
                 continue
             self._offsets.pop(segment.path, None)
-            problem = self._suspects.pop(segment.path, None)
+            problem = self._suspects.get(segment.path)
             if problem is not None:
                 self._set_aside(segment.path, problem)
+                del self._suspects[segment.path]
             else:
                 segment.path.unlink(missing_ok=True)
-        if not kept and not seen.alive and remove_writer(seen.folder):
-            self._ledger.part_with(seen.folder.name, seen.last_seq)
-            self._losses.pop(seen.folder.name, None)
+        return kept
 
     def _set_aside(self, path: Path, problem: str) -> None:
-        target = quarantine(self._root, path)
-        self._ledger.note_quarantine(
-            target.name, path.parent.name, problem[:500], self._clock.now_us()
-        )
+        """Move a segment into quarantine; the note comes first, so that none lies there unnamed."""
+        name = quarantine_path(self._root, path).name
+        self._ledger.note_quarantine(name, path.parent.name, problem[:500], self._clock.now_us())
+        quarantine(self._root, path)

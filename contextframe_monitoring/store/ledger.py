@@ -7,13 +7,17 @@ killed in between, the tables themselves say which of them hold the batch alread
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from contextframe_monitoring.core.clock import US_PER_DAY
 from contextframe_monitoring.store.state import metadata
+
+_LISTED_MAX = 500
+"""So many writers are asked for by name, more by reading all."""
 
 batches = sa.Table(
     "batches",
@@ -82,14 +86,14 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterState:
-    """What the ledger knows of a writer."""
+    """What the ledger knows of a writer; of one whose header could not be read, its name."""
 
     writer: str
-    drained_seq: int
-    label: str
-    pid: int
-    created_us: int
-    ended: bool
+    drained_seq: int = 0
+    label: str = ""
+    pid: int = 0
+    created_us: int = 0
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,16 +114,43 @@ class Ledger:
         """Use an engine that `open_state` returned."""
         self._engine = engine
 
-    def position(self) -> tuple[int, dict[str, int]]:
-        """Return the last done batch (0: none) and each writer's drained sequence number, in one
-        look.
+    def position(self, of: Collection[str] | None = None) -> tuple[int, dict[str, int]]:
+        """Return the last done batch (0: none) and the drained sequence number of each writer (or
+        of these), in one look.
+
+        One statement: two would see two moments, whatever encloses them, and a batch that is
+        closed in between would be missed.
+        """
+        done = sa.select(sa.func.max(batches.c.batch)).where(batches.c.done.is_(True))
+        look = sa.select(done.scalar_subquery().label("done")).subquery()
+        wanted = sa.true() if of is None else _among(of)
+        with self._engine.begin() as connection:
+            found = connection.execute(
+                sa.select(look.c.done, writers.c.writer, writers.c.drained_seq).select_from(
+                    look.outerjoin(writers, wanted)
+                )
+            ).all()
+        drained = {row.writer: row.drained_seq for row in found if row.writer is not None}
+        return found[0].done or 0, drained
+
+    def last_batch(self) -> int:
+        """Return the highest batch that was ever opened, 0 when none was."""
+        with self._engine.begin() as connection:
+            return connection.scalar(sa.select(sa.func.max(batches.c.batch))) or 0
+
+    def adopt(self, batch: int, drained: Mapping[str, int], now_us: int) -> None:
+        """Take over what the tables hold and this ledger does not know: it was lost, or an older
+        copy was put in its place.
+
+        Batches up to `batch` are done, writers drained up to the given numbers at least.
         """
         with self._engine.begin() as connection:
-            done = connection.scalar(
-                sa.select(sa.func.max(batches.c.batch)).where(batches.c.done.is_(True))
+            connection.execute(batches.update().values(done=True, done_us=now_us))
+            connection.execute(
+                batches.insert().values(batch=batch, done=True, opened_us=now_us, done_us=now_us)
             )
-            found = connection.execute(sa.select(writers.c.writer, writers.c.drained_seq)).all()
-        return done or 0, {row.writer: row.drained_seq for row in found}
+            _meet(connection, [WriterState(writer=name) for name in drained])
+            _advance(connection, drained)
 
     def unfinished(self) -> tuple[int, list[Slice]] | None:
         """Return the batch that a crash left open, None when there is none."""
@@ -168,97 +199,63 @@ class Ledger:
             connection.execute(
                 batches.update().where(batches.c.batch == batch).values(done=True, done_us=now_us)
             )
-            for part in found:
-                connection.execute(
-                    writers.update()
-                    .where(writers.c.writer == part.writer, writers.c.drained_seq < part.last_seq)
-                    .values(drained_seq=part.last_seq)
-                )
+            _advance(connection, {part.writer: part.last_seq for part in found})
 
     def forget_batches(self, now_us: int) -> None:
-        """Drop the entries of batches that were done over a day ago; the last one always stays."""
+        """Drop the entries of batches that were done over a day ago; the last done one always
+        stays, it says up to where readers may read.
+        """
         with self._engine.begin() as connection:
-            last = connection.scalar(sa.select(sa.func.max(batches.c.batch))) or 0
-            old = sa.select(batches.c.batch).where(
+            last = connection.scalar(
+                sa.select(sa.func.max(batches.c.batch)).where(batches.c.done.is_(True))
+            )
+            old = sa.and_(
                 batches.c.done.is_(True),
                 batches.c.done_us < now_us - US_PER_DAY,
-                batches.c.batch < last,
+                batches.c.batch < (last or 0),
             )
-            connection.execute(slices.delete().where(slices.c.batch.in_(old)))
-            connection.execute(
-                batches.delete().where(
-                    batches.c.done.is_(True),
-                    batches.c.done_us < now_us - US_PER_DAY,
-                    batches.c.batch < last,
-                )
-            )
+            chosen = sa.select(batches.c.batch).where(old)
+            connection.execute(slices.delete().where(slices.c.batch.in_(chosen)))
+            connection.execute(batches.delete().where(old))
 
-    def meet(self, state: WriterState) -> None:
-        """Remember a writer that is seen for the first time."""
+    def meet(self, states: Sequence[WriterState]) -> None:
+        """Remember the writers among these that are seen for the first time."""
         with self._engine.begin() as connection:
-            known = connection.scalar(
-                sa.select(writers.c.writer).where(writers.c.writer == state.writer)
-            )
-            if known is None:
-                connection.execute(
-                    writers.insert().values(
-                        writer=state.writer,
-                        drained_seq=state.drained_seq,
-                        label=state.label[:256],
-                        pid=state.pid,
-                        created_us=state.created_us,
-                        ended=state.ended,
-                    )
-                )
+            _meet(connection, states)
 
-    def part_with(self, writer: str, last_seq: int) -> None:
-        """Remember that a writer has ended: nothing after `last_seq` will come."""
+    def part_with(self, ended: Mapping[str, int]) -> None:
+        """Remember writers that have ended: nothing after these last numbers will come."""
         with self._engine.begin() as connection:
             connection.execute(
-                writers.update().where(writers.c.writer == writer).values(ended=True)
+                writers.update().where(writers.c.writer == sa.bindparam("name")).values(ended=True),
+                [{"name": writer} for writer in ended],
             )
-            connection.execute(
-                writers.update()
-                .where(writers.c.writer == writer, writers.c.drained_seq < last_seq)
-                .values(drained_seq=last_seq)
-            )
+            _advance(connection, ended)
 
     def known_writers(self) -> list[WriterState]:
         """Return every writer that was ever met."""
         with self._engine.begin() as connection:
-            found = connection.execute(sa.select(writers).order_by(writers.c.created_us)).all()
-        return [
-            WriterState(
-                writer=r.writer,
-                drained_seq=r.drained_seq,
-                label=r.label,
-                pid=r.pid,
-                created_us=r.created_us,
-                ended=r.ended,
-            )
-            for r in found
+            found = connection.execute(sa.select(writers).order_by(writers.c.created_us))
+            return [WriterState(**row) for row in found.mappings()]
+
+    def note_losses(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Keep the loss counters of writers, by reason; they only grow."""
+        rows = [
+            {"writer": writer, "reason": reason, "count": count}
+            for writer, reasons in counts.items()
+            for reason, count in reasons.items()
         ]
-
-    def note_losses(self, writer: str, counts: dict[str, int]) -> None:
-        """Keep the loss counters of a writer; they only grow."""
-        self._note(losses, writer, counts)
-
-    def _note(self, table: sa.Table, writer: str, counts: dict[str, int]) -> None:
         with self._engine.begin() as connection:
-            for reason, count in counts.items():
-                same = sa.and_(table.c.writer == writer, table.c.reason == reason)
-                if connection.execute(table.update().where(same).values(count=count)).rowcount == 0:
-                    connection.execute(
-                        table.insert().values(writer=writer, reason=reason, count=count)
-                    )
+            for row in rows:
+                same = sa.and_(losses.c.writer == row["writer"], losses.c.reason == row["reason"])
+                known = losses.update().where(same).values(count=row["count"])
+                if connection.execute(known).rowcount == 0:
+                    connection.execute(losses.insert(), row)
 
     def losses(self) -> dict[str, dict[str, int]]:
         """Return the losses of each writer by reason."""
-        return self._counts(losses)
-
-    def _counts(self, table: sa.Table) -> dict[str, dict[str, int]]:
         with self._engine.begin() as connection:
-            found = connection.execute(sa.select(table)).all()
+            found = connection.execute(sa.select(losses)).all()
         counts: dict[str, dict[str, int]] = {}
         for writer, reason, count in found:
             counts.setdefault(writer, {})[reason] = count
@@ -306,3 +303,29 @@ class Ledger:
             )
             for r in found
         ]
+
+
+def _among(names: Collection[str]) -> sa.ColumnElement[bool]:
+    """Return the condition that finds these writers, or all when they are too many to be named."""
+    return writers.c.writer.in_(names) if len(names) <= _LISTED_MAX else sa.true()
+
+
+def _meet(connection: sa.Connection, states: Sequence[WriterState]) -> None:
+    rows = [dataclasses.asdict(state) | {"label": state.label[:256]} for state in states]
+    wanted = _among([state.writer for state in states])
+    known = set(connection.scalars(sa.select(writers.c.writer).where(wanted)))
+    new = [row for row in rows if row["writer"] not in known]
+    if new:
+        connection.execute(writers.insert(), new)
+
+
+def _advance(connection: sa.Connection, drained: Mapping[str, int]) -> None:
+    """Move drained numbers forward, never back."""
+    name: sa.BindParameter[str] = sa.bindparam("name")
+    last: sa.BindParameter[int] = sa.bindparam("last")
+    behind = sa.and_(writers.c.writer == name, writers.c.drained_seq < last)
+    if drained:
+        connection.execute(
+            writers.update().where(behind).values(drained_seq=last),
+            [{"name": writer, "last": seq} for writer, seq in drained.items()],
+        )

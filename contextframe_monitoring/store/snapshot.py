@@ -29,7 +29,8 @@ class Snapshot:
         self._tables = store.tables
         self.writers: list[WriterView] = read_spool(store.spool_root)
         ledger = store.ledger
-        self.done, self.drained = ledger.position() if ledger is not None else (0, {})
+        names = [writer.writer for writer in self.writers]
+        self.done, self.drained = ledger.position(names) if ledger is not None else (0, {})
 
     @cached_property
     def waiting(self) -> list[Stored]:

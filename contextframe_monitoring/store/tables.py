@@ -268,15 +268,16 @@ class Tables:
             )
         self._open.pop(name, None)
 
-    def seqs(self, name: str) -> Iterator[tuple[list[str], np.ndarray[Any, Any], Any]]:
-        """Yield (writers, index of each row's writer, seq of each row) of all stored rows."""
+    def last_seqs(self, name: str) -> dict[str, int]:
+        """Return the highest sequence number of each writer among the rows of a raw table."""
+        last: dict[str, int] = {}
         for batch in self.scan(name, ["writer", "seq"]):
             column = batch.column(0)
-            yield (
-                column.dictionary.to_pylist(),
-                column.indices.to_numpy(zero_copy_only=False),
-                batch.column(1).to_numpy(zero_copy_only=False),
-            )
+            highest = np.zeros(len(column.dictionary), np.int64)
+            np.maximum.at(highest, column.indices.to_numpy(), batch.column(1).to_numpy())
+            for writer, seq in zip(column.dictionary.to_pylist(), highest.tolist(), strict=True):
+                last[writer] = max(seq, last.get(writer, 0))
+        return last
 
 
 def _literal(time_us: int) -> str:

@@ -72,7 +72,7 @@ def some_records(count: int, seed: int = 1) -> Iterator[Record]:
 def recorded_into(store: Store, count: int, seed: int = 1, *, close: bool = True) -> Recorder:
     """Record `count` records as one writer; an open one goes on living."""
     recorder = Recorder(Spool(store.spool_root, label="filled"))
-    assert all([recorder.record(record) for record in some_records(count, seed)])
+    assert all(recorder.record(record) for record in some_records(count, seed))
     if close:
         recorder.close()
     return recorder

@@ -37,7 +37,7 @@ def made(folder: Path) -> Ledger:
 
 def test_there_is_no_state_until_it_is_made(tmp_path: Path) -> None:
     assert open_state(tmp_path, create=False) is None
-    made(tmp_path).meet(WRITER)
+    made(tmp_path).meet([WRITER])
     engine = open_state(tmp_path, create=False)
     assert engine is not None
     assert Ledger(engine).known_writers() == [WRITER]
@@ -93,7 +93,7 @@ def test_a_file_that_is_no_database_names_the_remedy(tmp_path: Path, create: boo
 
 def test_damage_that_is_met_later_names_the_remedy_too(tmp_path: Path) -> None:
     ledger = made(tmp_path)
-    ledger.note_losses("w", {f"a reason {number}": number for number in range(2000)})
+    ledger.note_losses({"w": {f"a reason {number}": number for number in range(2000)}})
     ledger._engine.dispose()
     path = tmp_path / STATE_FILE
     data = bytearray(path.read_bytes())
@@ -113,17 +113,17 @@ def test_a_locked_state_names_who_to_look_for(tmp_path: Path) -> None:
     other.execute("BEGIN IMMEDIATE")
     try:
         with pytest.raises(StoreError) as caught:
-            ledger.meet(WRITER)
+            ledger.meet([WRITER])
     finally:
         other.close()
     assert caught.value.reason == "its state.db can't be used (database is locked)"
-    ledger.meet(WRITER)
+    ledger.meet([WRITER])
     assert ledger.known_writers() == [WRITER]
 
 
 def test_readers_are_not_held_up_by_a_writer(tmp_path: Path) -> None:
     ledger = made(tmp_path)
-    ledger.meet(WRITER)
+    ledger.meet([WRITER])
     other = sqlite3.connect(tmp_path / STATE_FILE)
     other.execute("BEGIN IMMEDIATE")
     assert ledger.position() == (0, {"w": 3})
@@ -133,19 +133,19 @@ def test_readers_are_not_held_up_by_a_writer(tmp_path: Path) -> None:
 def test_a_full_disk_is_named_and_nothing_is_lost_when_it_has_room_again(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 400 << 10) as disk:
         ledger = made(disk.path)
-        ledger.meet(WRITER)
+        ledger.meet([WRITER])
         many = {f"a reason {number}": number for number in range(6000)}
         with pytest.raises(StoreError, match=r"full.*free space"):
-            ledger.note_losses("w", many)
+            ledger.note_losses({"w": many})
         assert ledger.known_writers() == [WRITER]
         disk.resize(8 << 20)
-        ledger.note_losses("w", {"disk_full": 1})
+        ledger.note_losses({"w": {"disk_full": 1}})
         assert ledger.losses()["w"] == {"disk_full": 1}
         ledger._engine.dispose()
 
 
 def test_a_conflict_is_left_to_the_caller(tmp_path: Path) -> None:
     ledger = made(tmp_path)
-    ledger.meet(WRITER)
+    ledger.meet([WRITER])
     with pytest.raises(sa.exc.IntegrityError), ledger._engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO writers SELECT * FROM writers")

@@ -126,14 +126,17 @@ def is_alive(folder: Path) -> bool:
     return not free
 
 
-def has_frame_at(path: Path, offset: int) -> bool:
-    """Return whether anything stands at `offset`: the cheap question of an idle keeper."""
+def glance(path: Path, offset: int) -> tuple[Header | None, bool]:
+    """Return a segment's header, and whether anything stands at `offset`: the cheap question of
+    an idle keeper.
+    """
     try:
         with path.open("rb", buffering=0) as file:
+            header = read_header(file.read(HEADER_BYTES))
             file.seek(offset)
-            return file.read(HEAD_BYTES).strip(b"\0") != b""
-    except FileNotFoundError:
-        return False
+            return header, file.read(HEAD_BYTES).strip(b"\0") != b""
+    except OSError:
+        return None, True  # the full look says what is wrong
 
 
 def read_segment(
@@ -200,13 +203,17 @@ def read_spool(root: Path) -> list[WriterView]:
     return [read_writer(folder) for folder in writer_folders(root)]
 
 
+def quarantine_path(root: Path, path: Path) -> Path:
+    """Return where a damaged segment is kept aside."""
+    return root / QUARANTINE / f"{path.parent.name}-{path.name}"
+
+
 def quarantine(root: Path, path: Path) -> Path:
     """Move a damaged segment aside and return its new place."""
-    aside = root / QUARANTINE
-    aside.mkdir(exist_ok=True, mode=0o700)
-    target = aside / f"{path.parent.name}-{path.name}"
-    path.rename(target)
-    return target
+    aside = quarantine_path(root, path)
+    aside.parent.mkdir(exist_ok=True, mode=0o700)
+    path.rename(aside)
+    return aside
 
 
 def remove_writer(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from contextframe_monitoring.store.machine import FileLock
 from contextframe_monitoring.store.spool.reader import (
-    has_frame_at,
+    glance,
     is_alive,
     quarantine,
     read_segment,
@@ -180,14 +180,16 @@ def test_asking_who_lives_leaves_the_lock_free(tmp_path: Path) -> None:
     lock.release()
 
 
-def test_only_what_is_wholly_written_is_a_frame_to_an_idle_keeper(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
+def test_a_glance_tells_an_idle_keeper_whether_a_full_look_is_due(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, label="me")
     (path,) = segment_paths(writer_folders(tmp_path)[0])
-    assert not has_frame_at(path, HEADER_BYTES)
+    assert glance(path, HEADER_BYTES)[1] is False
     spool.put(b"one")
-    assert has_frame_at(path, HEADER_BYTES)
-    assert not has_frame_at(path, spool._at)
-    assert not has_frame_at(tmp_path / "gone.seg", HEADER_BYTES)
+    assert glance(path, HEADER_BYTES)[1] is True
+    header, more = glance(path, spool._at)
+    assert header is not None
+    assert (header.label, header.losses, more) == ("me", (0,) * 8, False)
+    assert glance(tmp_path / "gone.seg", HEADER_BYTES) == (None, True)
 
 
 def test_hidden_folders_strange_files_and_missing_spools_are_no_writers(tmp_path: Path) -> None:

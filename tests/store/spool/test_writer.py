@@ -119,6 +119,7 @@ def test_a_spool_that_recorded_nothing_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "writers").iterdir()) == []
 
 
+@pytest.mark.filterwarnings("ignore:lance is not fork-safe")
 def test_a_spool_that_was_not_closed_is_read_to_its_last_frame(tmp_path: Path) -> None:
     pid = os.fork()
     if pid == 0:

@@ -16,6 +16,9 @@ from contextframe_monitoring.store.spool.reader import is_alive, read_spool
 from contextframe_monitoring.store.spool.writer import Spool
 from tests.store.spool.stored import frames_in, frames_of
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:lance is not fork-safe"  # other tests may have imported it; no child here uses it
+)
 BACKENDS = pytest.mark.parametrize("backend", ["mmap", "write"])
 Backend = Literal["mmap", "write"]
 
