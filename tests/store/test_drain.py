@@ -45,7 +45,7 @@ class Killed(BaseException):
     """Stands for the death of the process."""
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """Stands for what a disk or a library may raise."""
 
 
@@ -115,8 +115,8 @@ def test_killed_at_any_step_the_next_keeper_stores_everything_once(store: Store,
 @pytest.mark.parametrize("nth", range(len(STEPS)))
 def test_an_error_at_any_step_is_made_good_by_the_next_run(store: Store, nth: int) -> None:
     dead, alive = recorded_into(store, 30), recorded_into(store, 20, close=False)
-    drain = drain_of(store, Stop(nth, Broken))
-    with pytest.raises(Broken):
+    drain = drain_of(store, Stop(nth, BrokenError))
+    with pytest.raises(BrokenError):
         drain.run()
     late = recorded_into(store, 10, seed=2)
     assert seen_by_a_reader(Snapshot(store)) == once(dead) + once(alive) + once(late)
@@ -151,7 +151,7 @@ class FullTables(Tables):
     def append(self, name: str, rows: pa.Table) -> None:
         self.left -= 1
         if self.left == -1:
-            raise Broken
+            raise BrokenError
         super().append(name, rows)
 
 
@@ -162,7 +162,7 @@ def test_a_table_that_could_not_be_written_gets_its_rows_later_and_the_others_no
     recorder = recorded_into(store, 30, close=False)
     tables = FullTables(store.uri, nth)
     drain = Drain(store.spool_root, tables, Ledger(store.create()), ManualClock())
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         drain.run()
     assert drain.run() == 0  # the rest of the batch was made good, nothing new had come
     assert_whole(store, recorder)
