@@ -9,7 +9,7 @@ what is wholly drained is unlinked (`unlink`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from contextframe_monitoring.store.ledger import Ledger, Slice, WriterState
 from contextframe_monitoring.store.rollup import rollup_rows
 from contextframe_monitoring.store.rows import Stored, decode, rows
 from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_1M, TABLES
-from contextframe_monitoring.store.spool.frames import Frame
 from contextframe_monitoring.store.spool.reader import (
     SegmentView,
     glance,
@@ -38,6 +37,7 @@ from contextframe_monitoring.store.spool.writer import WRITERS
 from contextframe_monitoring.store.tables import Tables
 
 FRAMES_PER_BATCH_MAX = 100_000
+_SEQ_MAX = 2**63 - 1
 _NO_LOSSES = (0,) * len(LOSS_REASONS)
 
 
@@ -172,17 +172,17 @@ class Drain:
         self._ledger.close_batch(batch, slices, self._clock.now_us())
         self._checkpoint("done")
 
-    def _again(self, part: Slice) -> Iterator[Stored]:
-        """Yield the frames of a slice that the ledger names."""
+    def _again(self, part: Slice) -> list[Stored]:
+        """Return the frames of a slice that the ledger names."""
         folder = self._root / WRITERS / part.writer
         alive = is_alive(folder)
-        for path in segment_paths(folder):
-            segment = read_segment(path, live=alive)
-            for frame in segment.frames() if segment else ():
-                if part.first_seq <= frame.seq <= part.last_seq:
-                    item = self._decoded(path, frame)
-                    if item is not None:
-                        yield item
+        segments = (read_segment(path, live=alive) for path in segment_paths(folder))
+        return [
+            item
+            for segment in segments
+            if segment is not None
+            for item in self._decoded(segment, part.first_seq, part.last_seq)
+        ]
 
     # what stands in the spool
 
@@ -236,11 +236,7 @@ class Drain:
         return seen
 
     def _take(self, segment: SegmentView, drained_seq: int, seen: _Seen) -> None:
-        for frame in segment.frames():
-            if frame.seq > drained_seq:
-                item = self._decoded(segment.path, frame)
-                if item is not None:
-                    seen.stored.append(item)
+        seen.stored += self._decoded(segment, drained_seq + 1, _SEQ_MAX)
         if segment.scan.damaged:
             self._suspects[segment.path] = f"{segment.scan.damaged} damaged place(s)"
         if segment.problem is not None and not segment.live:
@@ -250,12 +246,16 @@ class Drain:
             seen.last_seq = max(seen.last_seq, segment.header.last_seq)
         seen.consumed.append(segment)
 
-    def _decoded(self, path: Path, frame: Frame) -> Stored | None:
-        try:
-            return Stored(path.parent.name, frame.seq, decode(frame.record))
-        except msgspec.MsgspecError as error:
-            self._suspects[path] = f"frame {frame.seq} is no record ({error})"
-            return None
+    def _decoded(self, segment: SegmentView, first_seq: int, last_seq: int) -> list[Stored]:
+        """Return the records of a segment with these numbers."""
+        writer, found = segment.path.parent.name, []
+        for frame in segment.frames():
+            if first_seq <= frame.seq <= last_seq:
+                try:
+                    found.append(Stored(writer, frame.seq, decode(frame.record)))
+                except msgspec.MsgspecError as error:
+                    self._suspects[segment.path] = f"frame {frame.seq} is no record ({error})"
+        return found
 
     def _meet(self, seen: list[_Seen]) -> None:
         """Enter new writers and new losses into the ledger."""

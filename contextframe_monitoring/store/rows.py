@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from contextframe_monitoring.core.money import NANO_PER_USD
 from contextframe_monitoring.core.records import (
@@ -16,6 +17,7 @@ from contextframe_monitoring.core.records import (
     EventRecord,
     MetricRecord,
     OperationRecord,
+    Origin,
     Record,
     UsageRecord,
 )
@@ -26,8 +28,7 @@ TIME_US_MAX = 253_402_300_799_999_999
 """The last microsecond of the year 9999: beyond it no calendar helps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """A record with the identity that makes completeness provable."""
 
     writer: str
@@ -44,10 +45,15 @@ _Getter = Callable[[Any], Any]
 
 
 def _same(*names: str) -> dict[str, _Getter]:
-    return {name: operator.attrgetter(name) for name in names}
+    return {name: operator.attrgetter(name) for name in (*names, "correlation_id", "attributes")}
 
 
-_ORIGIN = ("server", "session_id", "user_id", "environment", "agent_source", "agent_id")
+_ORIGIN = frozenset(
+    {
+        "server", "session_id", "user_id", "environment", "agent_source", "agent_id", "transport",
+        "protocol_version",
+    }
+)  # fmt: skip
 
 _COLUMNS: dict[type, tuple[str, dict[str, _Getter]]] = {
     OperationRecord: (
@@ -58,8 +64,6 @@ _COLUMNS: dict[type, tuple[str, dict[str, _Getter]]] = {
                 "target", "direction", "kind", "error_type", "status_code", "request_size",
                 "request_tokens", "result_tokens", "tokens_estimated",
             ),
-            "transport": lambda r: r.origin.transport,
-            "protocol_version": lambda r: r.origin.protocol_version,
             "weight": lambda _: 1,
         },
     ),
@@ -78,7 +82,7 @@ _COLUMNS: dict[type, tuple[str, dict[str, _Getter]]] = {
             "operation": lambda r: r.name,
             "value": lambda _: 1.0,
             "number_names": lambda r: list(r.numbers),
-            "number_values": lambda r: list(r.numbers.values()),
+            "number_values": lambda r: [v if isfinite(v) else None for v in r.numbers.values()],
         },
     ),
     MetricRecord: (
@@ -131,31 +135,46 @@ def _table(
     schema: pa.Schema, items: Sequence[Stored], getters: dict[str, _Getter], batch: int | None
 ) -> pa.Table:
     records = [item.record for item in items]
-    origins = [record.origin for record in records]
-    common: dict[str, list[Any]] = {
-        "timestamp": [min(max(r.time_us, 0), TIME_US_MAX) for r in records],
-        "writer": [item.writer for item in items],
-        "seq": [item.seq for item in items],
-        "batch": [batch] * len(items),
-        "correlation_id": [r.correlation_id for r in records],
-        "attributes": [list(r.attributes) for r in records],
-        **{name: [getattr(origin, name) for origin in origins] for name in _ORIGIN},
+    known: dict[Origin, int] = {}
+    origin_of = pa.array(
+        [known.setdefault(record.origin, len(known)) for record in records], pa.int32()
+    )
+    common: dict[str, Callable[[pa.DataType], pa.Array]] = {
+        "timestamp": lambda kind: _array([_moment(r.time_us) for r in records], kind),
+        "writer": lambda kind: _array([item.writer for item in items], kind),
+        "seq": lambda kind: _array([item.seq for item in items], kind),
+        "batch": lambda kind: pa.repeat(pa.scalar(batch, kind), len(items)),
     }
     arrays = []
     for field in schema:
         if field.name in common:
-            values = common[field.name]
+            array = common[field.name](field.type)
+        elif field.name in _ORIGIN:
+            values = [getattr(origin, field.name) for origin in known]
+            array = _array(values, field.type).take(origin_of)
         elif field.name in getters:
-            get = getters[field.name]
-            values = [get(record) for record in records]
+            array = _array(list(map(getters[field.name], records)), field.type)
         else:
-            arrays.append(pa.nulls(len(items), field.type))
-            continue
-        arrays.append(_array(values, field.type))
+            array = pa.nulls(len(items), field.type)
+        arrays.append(array)
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+def _moment(time_us: int) -> int:
+    return 0 if time_us < 0 else min(time_us, TIME_US_MAX)
+
+
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_dictionary(kind):
-        return pa.array(values, pa.string()).dictionary_encode().cast(kind)
-    return pa.array(values, kind)
+    """Return a column. A number that its type can't hold, or that is none, is unknown: it must
+    not keep all other rows from being stored.
+    """
+    try:
+        array = pa.array(values, kind)
+    except (pa.ArrowInvalid, OverflowError):
+        if not pa.types.is_integer(kind):
+            raise
+        bound = 1 << (kind.bit_width - 1)
+        return pa.array([v if v is None or -bound <= v < bound else None for v in values], kind)
+    if pa.types.is_floating(kind):
+        return pc.if_else(pc.is_finite(array), array, None)
+    return array

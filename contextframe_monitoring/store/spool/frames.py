@@ -11,7 +11,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import msgspec
 
 FRAME_HEAD = struct.Struct("<II")
 SEQ = struct.Struct("<Q")
@@ -25,8 +26,8 @@ _START = struct.Struct("<IIQ")  # the head and the sequence number
 _NOTHING = bytes(HEAD_BYTES)
 
 
-class Frame(NamedTuple):
-    """One valid frame."""
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One valid frame. (A struct is made in a fifth of a named tuple's time.)"""
 
     seq: int
     record: bytes
