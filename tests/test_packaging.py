@@ -39,14 +39,15 @@ def _texts(folder: Path, pattern: str = "*") -> dict[str, str]:
 
 
 def _run(site: Path, program: str, cwd: Path) -> str:
-    """Run a program with the unpacked wheel, far from the checkout."""
+    """Run a program with the unpacked wheel, far from the checkout and its coverage."""
+    mine = {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         check=False,
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(site)},
+        env={**mine, "PYTHONPATH": str(site)},
     )
     assert run.returncode == 0, run.stderr
     return run.stdout

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import Literal
 
 PACKAGE = "contextframe_monitoring"
 
@@ -20,7 +21,6 @@ FLOORS = (
     {"ingest", "query"},
     {"control", "alerts", "export"},
     {"keeper"},
-    {"reports"},
     {"monitor"},
     {"mcp", "web"},
     {"bench"},
@@ -87,7 +87,8 @@ PURE_DATA = re.compile(r"tests/requirements\w*\.py")
 
 NOTES = re.compile("|".join(rf"\b{a}{b}\b" for a, b in (("TO", "DO"), ("FIX", "ME"), ("XX", "X"))))
 NO_NOUN = re.compile(r"(?:\w+_)?(?:utils?|helpers?|common|managers?|misc)|base")
-MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(?:work|tmp|root|home/\w+)\b")
+MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(?:work|tmp|root|home/(?!m[eé]\b)\w+)\b")
+"""/home/me is nobody's home: for examples."""
 REGISTRY = re.compile(
     r"pypi\.org|pythonhosted\.org|npmjs\.(?:org|com)|deb\.debian\.org|crates\.io|anaconda\.org"
     r"|(?:index|registry)[-_]url|find[-_]links",
@@ -101,8 +102,8 @@ class Import:
 
     name: str
     line: int
-    eager: bool
-    """It runs when the module is loaded: neither in a function nor for the type checker only."""
+    when: Literal["loaded", "late", "types"]
+    """When the module is loaded, in a function, or for the type checker only."""
 
     @property
     def top(self) -> str:
@@ -122,7 +123,7 @@ class Source:
 
     @cached_property
     def imports(self) -> list[Import]:
-        return list(_imports(self.tree, eager=True))
+        return list(_imports(self.tree, "loaded"))
 
     @property
     def in_package(self) -> bool:
@@ -142,16 +143,18 @@ class Source:
         return f"{self.path}:{line}: {what}"
 
 
-def _imports(node: ast.AST, *, eager: bool) -> Iterator[Import]:
+def _imports(node: ast.AST, when: Literal["loaded", "late", "types"]) -> Iterator[Import]:
     if isinstance(node, ast.Import):
-        yield from (Import(alias.name, node.lineno, eager) for alias in node.names)
+        yield from (Import(alias.name, node.lineno, when) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         module = "." * node.level + (node.module or "")
-        yield from (Import(f"{module}.{alias.name}", node.lineno, eager) for alias in node.names)
-    for_checker = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    lazy = for_checker or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        yield from (Import(f"{module}.{alias.name}", node.lineno, when) for alias in node.names)
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        when = "types"
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        when = "late"
     for child in ast.iter_child_nodes(node):
-        yield from _imports(child, eager=eager and not lazy)
+        yield from _imports(child, when)
 
 
 def _modules(sources: Iterable[Source]) -> dict[str, Source]:
@@ -196,7 +199,7 @@ def arrows(sources: Iterable[Source]) -> Iterator[str]:
 
 
 def homes(sources: Iterable[Source]) -> Iterator[str]:
-    """Every third-party package is known, and is imported only where it lives."""
+    """Every third-party package is known, and is loaded only where it lives; types go anywhere."""
     for source in _modules(sources).values():
         for found in source.imports:
             if found.name.startswith("."):
@@ -208,7 +211,7 @@ def homes(sources: Iterable[Source]) -> Iterator[str]:
                 yield source.says(found.line, f"{found.top} has no home in tests/tidy.py")
                 continue
             rooms = HOMES[found.top]
-            if rooms is not None and source.room not in rooms:
+            if rooms is not None and source.room not in rooms and found.when != "types":
                 at_home = " and ".join(sorted(rooms))
                 yield source.says(found.line, f"{found.top} belongs to {at_home}")
 
@@ -223,7 +226,7 @@ def light_write_path(sources: Iterable[Source]) -> Iterator[str]:
         for source in _loaded_with(f"{PACKAGE}.{start}", modules):
             for found in source.imports:
                 allowed = LIGHT | beside | {PACKAGE} | sys.stdlib_module_names
-                if found.eager and found.top not in allowed:
+                if found.when == "loaded" and found.top not in allowed:
                     yield source.says(found.line, f"{start} would load {found.name}")
 
 
@@ -237,7 +240,9 @@ def _loaded_with(start: str, modules: dict[str, Source]) -> list[Source]:
         seen.add(name)
         waiting.append(name.rpartition(".")[0])
         if name in modules:
-            waiting += [there for found, there in _edges(modules[name], modules) if found.eager]
+            waiting += [
+                there for found, there in _edges(modules[name], modules) if found.when == "loaded"
+            ]
     return [modules[name] for name in sorted(seen & modules.keys())]
 
 
