@@ -262,16 +262,18 @@ def cycles(sources: Iterable[Source]) -> Iterator[str]:
 
 
 def dead_modules(sources: Iterable[Source]) -> Iterator[str]:
-    """Every module is imported by another one of the package, or named by it as a text."""
+    """Every module is imported by another one of the package, or named by it as a text: a dotted
+    name, or the file of a program beside it.
+    """
     modules = _modules(sources)
     used = {f"{PACKAGE}.__main__", f"{PACKAGE}.__init__"}
     for source in modules.values():
         used |= {there for _, there in _edges(source, modules)}
         for node in ast.walk(source.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                text = node.value.partition(":")[0]
-                if text in modules and text != source.module:
-                    used.add(text)
+                name = node.value.partition(":")[0]
+                beside = f"{source.module.rpartition('.')[0]}.{name.removesuffix('.py')}"
+                used |= {name, beside} - {source.module}
     for name, source in modules.items():
         if name not in used and not source.path.endswith("__init__.py"):
             yield source.says(1, "nothing in the package imports it")
