@@ -271,12 +271,17 @@ def dead_modules(sources: Iterable[Source]) -> Iterator[str]:
         used |= {there for _, there in _edges(source, modules)}
         for node in ast.walk(source.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                name = node.value.partition(":")[0]
-                beside = f"{source.module.rpartition('.')[0]}.{name.removesuffix('.py')}"
-                used |= {name, beside} - {source.module}
+                used.add(_named_by(node.value, source))
     for name, source in modules.items():
         if name not in used and not source.path.endswith("__init__.py"):
             yield source.says(1, "nothing in the package imports it")
+
+
+def _named_by(text: str, source: Source) -> str:
+    """The module that a text would name: `a.b:c`, or `b.py` for a program beside the source."""
+    if text.endswith(".py"):
+        return f"{source.module.rpartition('.')[0]}.{text.removesuffix('.py')}"
+    return text.partition(":")[0]
 
 
 def sizes(sources: Iterable[Source]) -> Iterator[str]:
