@@ -49,9 +49,6 @@ def script(text: str) -> list[str]:
     return [PYTHON, "-c", text]
 
 
-# -- bytes
-
-
 def strange_stream() -> bytes:
     frames = [
         b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}\r\n',
@@ -154,9 +151,6 @@ def test_without_standard_input_the_server_sees_its_end(tmp_path: Path) -> None:
     closed = ["sh", "-c", 'exec "$@" <&-', "sh"]
 
     assert run([*closed, *wrapped(tmp_path, ["sh", "-c", "cat; echo end"])]) == (0, b"end\n", "")
-
-
-# -- ends
 
 
 @pytest.mark.requirement("spine:wrap:exit-code")
@@ -280,9 +274,6 @@ def test_a_command_that_cannot_run_is_one_clear_line(tmp_path: Path, kind: str, 
     assert not (tmp_path / "store").exists()
 
 
-# -- the command line
-
-
 def test_the_command_line_is_read() -> None:
     assert parse(
         ["--name", "n", "--store=s3://b", "--config", "f", "--", "cmd", "--name", "x"]
@@ -364,9 +355,6 @@ def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
     imported = {name.split(".")[0] for name in err.split()}
     assert imported - sys.stdlib_module_names <= FOREIGN_ALLOWED
     assert imported.isdisjoint({"asyncio", "argparse", "ssl", "sqlite3", "email", "http"})
-
-
-# -- faults of the store
 
 
 @pytest.mark.requirement("spine:wrap:no-store", "000:rel:isolation")
