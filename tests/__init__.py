@@ -1,0 +1,1 @@
+"""The tests: `tests/<room>/test_<module>.py`, and what they share."""

@@ -20,6 +20,7 @@ SEED_DEFAULTS = {
 }
 
 
+@pytest.mark.requirement("spine:config:all-keys")
 def test_the_keys_of_the_seed_keep_their_names_and_defaults() -> None:
     config = MonitoringConfig()
     assert {key: getattr(config, key) for key in SEED_DEFAULTS} == SEED_DEFAULTS
@@ -53,6 +54,7 @@ def test_an_unknown_key_names_the_nearest_one() -> None:
     )
 
 
+@pytest.mark.requirement("spine:config:toml-and-environment")
 def test_the_environment_wins_over_the_file() -> None:
     config = config_from(
         {"enabled": True, "server": "files"},

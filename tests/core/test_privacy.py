@@ -25,6 +25,7 @@ SECRETS = [
 ]
 
 
+@pytest.mark.requirement("spine:privacy:masked")
 @pytest.mark.parametrize("secret", SECRETS)
 def test_what_looks_like_a_credential_is_masked(secret: str) -> None:
     text = privacy.masked_text(f"call failed with {secret} at once", 500)
@@ -41,6 +42,7 @@ def test_user_and_password_leave_a_url() -> None:
     assert text == f"connect to postgres{privacy.MASK}db/x failed"
 
 
+@pytest.mark.requirement("spine:privacy:bounded")
 @given(any_text, st.integers(16, 200))
 def test_any_text_becomes_valid_and_bounded(text: str, chars_max: int) -> None:
     kept = privacy.bounded_text(text, chars_max)
@@ -60,6 +62,7 @@ def test_a_plain_name_stays_as_it_is() -> None:
     assert privacy.bounded_name("红楼梦 search/tool.v2") == "红楼梦 search/tool.v2"
 
 
+@pytest.mark.requirement("spine:privacy:masked", "spine:privacy:bounded")
 def test_attributes_are_sorted_masked_and_bounded() -> None:
     pairs = privacy.attribute_pairs(
         {"region": "eu", "api_key": "abc", "n": 3, "ok": True, "long": "x" * 100, "a=b": 1}, 20
@@ -79,6 +82,7 @@ def test_too_many_attributes_are_cut() -> None:
     assert len(pairs) == privacy.ATTRIBUTES_MAX
 
 
+@pytest.mark.requirement("spine:privacy:masked")
 def test_metadata_keeps_its_shape_without_secrets() -> None:
     found = json.loads(
         privacy.metadata_json(
@@ -100,6 +104,7 @@ def test_metadata_keeps_its_shape_without_secrets() -> None:
     }
 
 
+@pytest.mark.requirement("spine:privacy:bounded")
 def test_metadata_of_any_depth_and_size_is_bounded() -> None:
     deep: dict[str, object] = {}
     here = deep
@@ -119,6 +124,7 @@ def test_a_uri_loses_query_fragment_and_credentials() -> None:
     assert kept == "https://host/a/b"
 
 
+@pytest.mark.requirement("spine:privacy:query-shape")
 def test_sql_keeps_its_shape_without_literals() -> None:
     query = """SELECT name, 0x1F FROM "t" -- secret
       WHERE id = 42 AND name = 'O''Brien' AND x IN (1, 2,3) /* more */ LIMIT 1e3"""
@@ -130,6 +136,7 @@ def test_prose_keeps_the_number_of_its_words_only() -> None:
     assert privacy.query_shape("who treated John Doe?", "text", 200) == "4 words"
 
 
+@pytest.mark.requirement("spine:privacy:query-shape")
 def test_equal_queries_have_equal_hashes_and_a_key_changes_them() -> None:
     assert privacy.query_hash(" what? ") == privacy.query_hash("what?")
     assert privacy.query_hash("what?") != privacy.query_hash("what?", "key")

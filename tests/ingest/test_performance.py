@@ -63,6 +63,7 @@ async def test_an_operation_is_one_record_with_its_monotonic_duration(
     ]
 
 
+@pytest.mark.requirement("spine:python:operation-block", "002:perf:status")
 @pytest.mark.parametrize(
     ("error", "status", "error_type"),
     [
@@ -121,6 +122,7 @@ def test_error_texts_of_blocks_are_stored_only_when_allowed(
     assert record.error == "[masked] is wrong"
 
 
+@pytest.mark.requirement("spine:python:unmatched")
 def test_unmatched_ends_and_starts_are_counted_listed_and_harmless(
     performance: PerformanceMonitor, recorder: Recorder, records: Records
 ) -> None:
@@ -212,6 +214,15 @@ def _request(path: str, route: str | None = None) -> SimpleNamespace:
     )
 
 
+@pytest.mark.requirement(
+    "003:perf:track-request",
+    "003:ptab:name",
+    "003:ptab:endpoint",
+    "003:ptab:method",
+    "003:ptab:status-code",
+    "003:ptab:response-time",
+    "003:ptab:user-id",
+)
 def test_an_http_request_is_an_operation(performance: PerformanceMonitor, records: Records) -> None:
     ok, broken = SimpleNamespace(status_code=200), SimpleNamespace(status_code=503)
     performance.track_request(_request("/books/12", "/books/{id}"), ok, 0.25)

@@ -49,7 +49,9 @@ async def test_an_access_becomes_a_record(usage: UsageTracker, records: Records)
     ]
 
 
-@pytest.mark.requirement("002:usage:track-query", "002:usage:query-text")
+@pytest.mark.requirement(
+    "002:usage:track-query", "002:usage:query-text", "spine:privacy:query-shape"
+)
 def test_a_query_leaves_its_hash_and_shape_without_await(
     usage: UsageTracker, records: Records
 ) -> None:
@@ -62,6 +64,7 @@ def test_a_query_leaves_its_hash_and_shape_without_await(
     assert "John" not in repr(record)
 
 
+@pytest.mark.requirement("spine:events:track-event")
 def test_an_event_carries_what_the_application_decided(
     usage: UsageTracker, records: Records
 ) -> None:

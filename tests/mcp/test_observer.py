@@ -9,6 +9,7 @@ from contextframe_monitoring.core.records import OperationRecord, Origin
 from tests.mcp.watched import TRACE, Watched, error, notification, request, result
 
 
+@pytest.mark.requirement("spine:wrap:fields")
 def test_a_call_of_the_handshake_era_is_recorded_whole(watched: Watched) -> None:
     watched.client(request(0, "initialize", clientInfo={"name": "desk"}, protocolVersion="x"), 1)
     watched.server(result(0, protocolVersion="2025-11-25", serverInfo={"name": "own name"}), 401)
@@ -45,6 +46,7 @@ def test_a_call_of_the_handshake_era_is_recorded_whole(watched: Watched) -> None
     )
 
 
+@pytest.mark.requirement("spine:wrap:fields")
 def test_a_call_of_the_modern_era_says_itself_who_makes_it(watched: Watched) -> None:
     meta = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -124,6 +126,7 @@ def test_a_cancelled_call_is_recorded_at_its_cancellation_and_not_again(watched:
     assert watched.observer.unpaired == 3
 
 
+@pytest.mark.requirement("spine:wrap:fields")
 def test_requests_of_the_server_go_out_and_ids_are_paired_per_direction(watched: Watched) -> None:
     watched.client(request(1, name="ask"), 0)
     watched.server(request(1, "sampling/createMessage"), 10)
@@ -190,6 +193,7 @@ def test_a_completion_is_about_the_prompt_or_resource_that_it_names(watched: Wat
     assert [record.target for record in watched.records()] == ["greet", "a://{id}", None]
 
 
+@pytest.mark.requirement("spine:wrap:dead-child")
 def test_calls_that_wait_when_the_server_dies_are_errors(watched: Watched) -> None:
     watched.client(request(1), 0)
     watched.server(request("s", "roots/list"), 5)

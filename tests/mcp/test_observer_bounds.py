@@ -15,6 +15,7 @@ from tests.mcp.relay_support import writers
 from tests.mcp.watched import Watched, notification, request, result
 
 
+@pytest.mark.requirement("spine:wrap:strange-frames")
 @pytest.mark.parametrize(
     "line",
     [b"5", b"null", b'"text"', b"{}", b"starting up...", b"\xff\xfe", b"[" * 50_000, b"[]5", b"{"],
@@ -92,6 +93,7 @@ def test_names_from_outside_are_bounded_and_printable(watched: Watched) -> None:
     assert all(text is not None and len(text) <= 256 and text.isprintable() for text in texts)
 
 
+@pytest.mark.requirement("000:sec:no-phi")
 def test_nothing_of_the_contents_is_kept(watched: Watched) -> None:
     secret = "canary-5f1c"
     watched.client(

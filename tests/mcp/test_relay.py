@@ -78,6 +78,7 @@ def pumping(show: Show | None) -> Iterator[Pumping]:
             os.close(descriptor)
 
 
+@pytest.mark.requirement("spine:wrap:byte-exact", "spine:wrap:strange-frames")
 @settings(deadline=None, max_examples=60)
 @given(st.lists(FRAMES, max_size=8))
 def test_any_sequence_of_frames_passes_unchanged_and_is_shown_by_line(frames: list[bytes]) -> None:

@@ -49,9 +49,6 @@ def script(text: str) -> list[str]:
     return [PYTHON, "-c", text]
 
 
-# -- bytes
-
-
 def strange_stream() -> bytes:
     frames = [
         b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}\r\n',
@@ -65,6 +62,7 @@ def strange_stream() -> bytes:
     return b"".join(frames) + b'\n{"id":3,"unterminated'
 
 
+@pytest.mark.requirement("spine:wrap:byte-exact", "spine:wrap:strange-frames")
 def test_a_strange_stream_comes_back_unchanged(tmp_path: Path) -> None:
     stream = strange_stream()
 
@@ -106,6 +104,7 @@ def test_100_mb_pass_within_32_mb_of_memory(tmp_path: Path, block: bytes) -> Non
     assert peak is None or int(peak.group(1)) <= 32 * 1024
 
 
+@pytest.mark.requirement("spine:wrap:drains")
 def test_everything_that_a_server_wrote_comes_out_before_the_end(tmp_path: Path) -> None:
     size = 5_000_000
     child = script(f"import os; os.write(1, b'q' * 60_000); os.write(1, b'q' * {size - 60_000})")
@@ -143,6 +142,7 @@ def test_the_host_sees_when_the_server_closes_its_output(tmp_path: Path) -> None
     process.stderr.close()
 
 
+@pytest.mark.requirement("spine:wrap:stderr")
 def test_the_error_stream_of_the_server_is_ours(tmp_path: Path) -> None:
     assert run(wrapped(tmp_path, ["sh", "-c", "echo to the log >&2"])) == (0, b"", "to the log\n")
 
@@ -153,14 +153,13 @@ def test_without_standard_input_the_server_sees_its_end(tmp_path: Path) -> None:
     assert run([*closed, *wrapped(tmp_path, ["sh", "-c", "cat; echo end"])]) == (0, b"end\n", "")
 
 
-# -- ends
-
-
+@pytest.mark.requirement("spine:wrap:exit-code")
 @pytest.mark.parametrize("code", [0, 1, 3, 255])
 def test_the_exit_code_of_the_server_is_ours(tmp_path: Path, code: int) -> None:
     assert run(wrapped(tmp_path, ["sh", "-c", f"exit {code}"])) == (code, b"", "")
 
 
+@pytest.mark.requirement("spine:wrap:dead-child")
 def test_a_killed_server_leaves_its_calls_as_errors(tmp_path: Path) -> None:
     child = script("import os, sys; sys.stdin.readline(); os.kill(os.getpid(), 9)")
     process = start(wrapped(tmp_path, child))
@@ -175,6 +174,7 @@ def test_a_killed_server_leaves_its_calls_as_errors(tmp_path: Path) -> None:
     assert call.origin.session_id == f"{writers(tmp_path)[0].writer}-c1"
 
 
+@pytest.mark.requirement("spine:wrap:signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signals_reach_the_server_which_decides(tmp_path: Path, name: str) -> None:
     number = getattr(signal, name)
@@ -242,6 +242,7 @@ def test_a_server_whose_wrap_is_killed_sees_the_end_of_its_input(tmp_path: Path)
     process.communicate()
 
 
+@pytest.mark.requirement("spine:record:safe-when-back")
 def test_an_answer_that_the_client_has_is_recorded_even_if_wrap_is_killed(tmp_path: Path) -> None:
     process = start(wrapped(tmp_path, script(ECHO)))
     assert process.stdin is not None
@@ -271,9 +272,6 @@ def test_a_command_that_cannot_run_is_one_clear_line(tmp_path: Path, kind: str, 
     assert (found, out, err.count("\n")) == (code, b"", 1)
     assert err.startswith(f"contextframe-monitoring wrap: command {command!r} {reason}; ")
     assert not (tmp_path / "store").exists()
-
-
-# -- the command line
 
 
 def test_the_command_line_is_read() -> None:
@@ -322,6 +320,7 @@ def test_help_says_how_it_is_used() -> None:
     assert out.decode().startswith(wrap_module.USAGE)
 
 
+@pytest.mark.requirement("spine:wrap:name")
 @pytest.mark.parametrize(
     ("options", "variable", "name"),
     [([], None, "cat"), ([], "env", "env"), (["--name", "mine"], "env", "mine")],
@@ -342,6 +341,7 @@ def test_a_server_is_named_by_option_configuration_or_command(
     assert header.label == name
 
 
+@pytest.mark.requirement("spine:record:imports-nothing-heavy")
 def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
     whole = (
         "import sys\nbefore = set(sys.modules)\nfrom contextframe_monitoring.__main__ import main\n"
@@ -357,9 +357,7 @@ def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
     assert imported.isdisjoint({"asyncio", "argparse", "ssl", "sqlite3", "email", "http"})
 
 
-# -- faults of the store
-
-
+@pytest.mark.requirement("spine:wrap:no-store", "000:rel:isolation")
 def test_a_store_that_cannot_be_written_is_said_once_and_the_server_runs_on(tmp_path: Path) -> None:
     store = tmp_path / "store"
     store.write_text("a file")
@@ -372,6 +370,7 @@ def test_a_store_that_cannot_be_written_is_said_once_and_the_server_runs_on(tmp_
     assert err.startswith("contextframe-monitoring wrap: can't record ([Errno 20] Not a directory:")
 
 
+@pytest.mark.requirement("002:config:enabled")
 def test_switched_off_it_records_nothing_and_says_nothing(tmp_path: Path) -> None:
     off = {**ENVIRONMENT, "CONTEXTFRAME_MONITORING_ENABLED": "false"}
 
@@ -379,6 +378,7 @@ def test_switched_off_it_records_nothing_and_says_nothing(tmp_path: Path) -> Non
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.requirement("spine:fault:spool-full")
 def test_a_full_disk_is_said_once_and_the_losses_are_counted(disk: Disk) -> None:
     count = 20_000
     requests = b"".join(map(request, range(count)))

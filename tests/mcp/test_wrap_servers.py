@@ -81,6 +81,13 @@ def answers(command: list[str], messages: list[dict[str, Any]]) -> list[bytes]:
     return lines
 
 
+@pytest.mark.requirement(
+    "spine:shown:real-servers",
+    "spine:shown:real-rows",
+    "spine:wrap:byte-exact",
+    "002:order:existing-tools",
+    "002:ok:integration",
+)
 @pytest.mark.servers
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("package", ["mcp-server-time", "mcp-server-git"])
@@ -173,6 +180,7 @@ def transport(errors: TextIO, command: list[str]) -> Any:
     return stdio_client(parameters, errlog=errors)
 
 
+@pytest.mark.requirement("spine:wrap:fields")
 @pytest.mark.parametrize("era", ERAS)
 async def test_progress_cancellation_timeout_and_failure_are_told_apart(
     tmp_path: Path, errors: TextIO, era: str

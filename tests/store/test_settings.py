@@ -25,6 +25,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.requirement("spine:config:toml-and-environment")
 def test_the_caller_wins_over_the_environment_over_the_file_over_the_defaults(file: Path) -> None:
     environ = {PREFIX + "SERVER": "environment", PREFIX + "STORE": "/environment", "OTHER": "x"}
 
