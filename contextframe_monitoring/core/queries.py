@@ -54,10 +54,11 @@ class ReportQuery:
             )
         if len(self.where) > FILTERS_MAX:
             raise InvalidError("where", len(self.where), f"expected at most {FILTERS_MAX} filters")
-        for name, text in [("group_by", key) for key in self.group_by] + [
-            pair for item in self.where.items() for pair in (("where", item[0]), item)
-        ]:
-            _check_text(name, text)
+        for key in self.group_by:
+            _check_text("group_by", key)
+        for key, value in self.where.items():
+            _check_text("where", key)
+            _check_text("where", value)
 
     @property
     def shows_own(self) -> bool:

@@ -167,7 +167,7 @@ def parse_window(
         start_us = end_us - int(span[1]) * _UNIT_US[span[2]]
     else:
         start_us = _moment("since", text, timezone, _ALLOWED)
-    if start_us > now_us:
+    if now_us < start_us != end_us:
         raise InvalidError("since", text, f"it is in the future (now is {iso(now_us, timezone)})")
     if start_us >= end_us:
         end = "now" if until is None else until

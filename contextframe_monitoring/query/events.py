@@ -137,7 +137,7 @@ class _Numbers:
     def add(self, rows: Rows, events: Integers) -> None:
         names, values = rows.array("number_names"), rows.array("number_values")
         aligned = pc.fill_null(
-            pc.equal(pc.list_value_length(names), pc.list_value_length(values)), value=False
+            pc.equal(pc.list_value_length(names), pc.list_value_length(values)), False
         )
         if not pc.all(aligned).as_py():
             names, values = names.filter(aligned), values.filter(aligned)

@@ -40,7 +40,7 @@ class Pairing:
         codes = self._look_up(cells)
         unknown = codes < 0
         if unknown.any():
-            self._add(np.unique_values(cells[unknown]))
+            self._add(np.sort(np.unique_values(cells[unknown])))
             codes = self._look_up(cells)
         return codes
 

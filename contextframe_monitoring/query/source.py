@@ -41,7 +41,7 @@ class Rows:
     def __init__(self, batch: pa.RecordBatch) -> None:
         """Wrap a batch; its columns are looked up by name."""
         self._batch = batch
-        self._columns: dict[str, Any] = {}
+        self._columns: dict[tuple[str, Any], Any] = {}
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -76,9 +76,9 @@ class Rows:
         return Rows(self._batch.filter(pa.array(mask)))
 
     def _converted(self, name: str, convert: Any) -> Any:
-        if name not in self._columns:
-            self._columns[name] = convert(self.array(name))
-        return self._columns[name]
+        if (name, convert) not in self._columns:
+            self._columns[name, convert] = convert(self.array(name))
+        return self._columns[name, convert]
 
 
 def _times(array: pa.Array) -> Integers:

@@ -112,7 +112,7 @@ class Report(Part):
 
     @classmethod
     def outline_schema(cls) -> dict[str, Any]:
-        """Return a JSON schema of the report one level deep: a tenth of the words of the whole."""
+        """Return a JSON schema of the report one level deep: a third of the words of the whole."""
         whole = cls.model_json_schema(mode="serialization")
         properties = {name: _outline(part) for name, part in whole["properties"].items()}
         return {"type": "object", "properties": properties, "required": whole["required"]}
