@@ -49,6 +49,10 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     prometheus_enabled: bool = False
     prometheus_port: _Port = 9090
+    prometheus_series_max: Annotated[int, msgspec.Meta(ge=10, le=100_000)] = 1000
+    """Label sets of one metric family that get a series of their own; later ones are `other`."""
+    prometheus_labels: list[str] = msgspec.field(default_factory=list)
+    """Attributes that become labels of custom metrics and events."""
     cloudwatch_enabled: bool = False
     cloudwatch_namespace: str = "ContextFrame/MCP"
 
