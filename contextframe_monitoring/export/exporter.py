@@ -152,6 +152,7 @@ class _WholeReport:
     """A report as one JSON document."""
 
     suffix, binary, tabular = ".json", False, False
+    notes = "one JSON document"
 
     def __init__(self, report: BaseModel) -> None:
         self._report = report
@@ -176,7 +177,8 @@ def _to_file(
     with replaced(*places, bytes_max=bytes_max) as sinks:
         rows = found.write(source, sinks[0])
         if found.tabular:
-            described = source.description() | {"export": _facts(name, rows, sinks[0])}
+            facts = _facts(name, rows, sinks[0]) | {"notes": found.notes}
+            described = source.description() | {"export": facts}
             sinks[1].write(json.dumps(described, indent=2).encode() + b"\n")
     schema_path = str(beside) if found.tabular else None
     return Exported(**_facts(name, rows, sinks[0]), path=str(path), schema_path=schema_path)

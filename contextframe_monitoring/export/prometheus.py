@@ -5,17 +5,15 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client.core import Exemplar as PrometheusExemplar
 from prometheus_client.core import Metric
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
-from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector, CollectorRegistry
-from prometheus_client.utils import floatToGoString
 
 from contextframe_monitoring.core.clock import US_PER_SECOND, Clock
+from contextframe_monitoring.export import exposition
+from contextframe_monitoring.export.exposition import Named
 from contextframe_monitoring.export.metrics.group import Limits
 from contextframe_monitoring.export.metrics.instruments import Exemplar, Family, Point
 from contextframe_monitoring.export.metrics.totals import EVERYTHING, Totals
@@ -56,37 +54,40 @@ class PrometheusExposition(Collector):
         )
         self._clock = clock or SystemClock()
         self._names = _Names()
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
+        self.registry = CollectorRegistry(auto_describe=False)
+        """For what prometheus_client does with registries: pushing, its own servers."""
+        self.registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: what there is to describe is known at scrape time."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every family. Raises `StoreError` when the store can't be read."""
-        for family in self._totals.families(self._clock.now_us()):
-            yield _metric(family, *self._names.of(family))
+        """Yield every family as prometheus_client has it. Raises `StoreError`."""
+        return map(_metric, self._named())
 
     def text(self) -> str:
-        """Return the text format 0.0.4."""
-        return bytes(generate_latest(self._registry)).decode()
+        """Return the text format 0.0.4. Raises `StoreError` when the store can't be read."""
+        return exposition.text(self._named())
 
     def openmetrics(self) -> str:
-        """Return OpenMetrics 1.0.0, with exemplars."""
-        return bytes(openmetrics.generate_latest(self._registry)).decode()  # type: ignore[no-untyped-call]
+        """Return OpenMetrics 1.0.0, with exemplars. Raises `StoreError`."""
+        return exposition.openmetrics(self._named())
 
     def exposition(self, accept: str = "") -> tuple[str, bytes]:
         """Return (content type, body) of the format that an Accept header asks for."""
-        encoder, content_type = _encoder(accept)
-        return content_type, encoder(self._registry)
+        if exposition.wants_openmetrics(accept):
+            return exposition.OPENMETRICS_TYPE, self.openmetrics().encode()
+        return exposition.TEXT_TYPE, self.text().encode()
 
-
-def _encoder(accept: str) -> tuple[Any, str]:
-    try:
-        return choose_encoder(accept)
-    except (TypeError, ValueError):  # a version that is no version
-        return generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+    def _named(self) -> Iterator[Named]:
+        for family in self._totals.families(self._clock.now_us()):
+            name, unit = self._names.of(family)
+            labels = tuple(
+                {_label_name(key): value for key, value in point.labels.items()}
+                for point in family.points
+            )
+            yield Named(family, name, unit, labels)
 
 
 class _Names:
@@ -144,24 +145,26 @@ def _label_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", name)
 
 
-def _metric(family: Family, name: str, unit: str) -> Metric:
-    metric = Metric(name, family.text, family.kind, unit)
-    bounds = [*map(floatToGoString, family.bounds), "+Inf"]
-    for point in family.points:
-        labels = {_label_name(key): value for key, value in point.labels.items()}
+def _metric(named: Named) -> Metric:
+    family, name = named.family, named.name
+    metric = Metric(name, family.text, family.kind, named.unit)
+    bounds = [*map(exposition.number, family.bounds), "+Inf"]
+    for point, labels in zip(family.points, named.labels, strict=True):
         if family.kind == "counter":
-            metric.add_sample(f"{name}_total", labels, point.value)
+            metric.add_sample(f"{name}_total", dict(labels), point.value)
         elif family.kind == "gauge":
-            metric.add_sample(name, labels, point.value)
+            metric.add_sample(name, dict(labels), point.value)
         else:
             if family.kind == "histogram":
                 _add_buckets(metric, point, labels, bounds)
-            metric.add_sample(f"{name}_count", labels, sum(point.counts))
-            metric.add_sample(f"{name}_sum", labels, point.value)
+            metric.add_sample(f"{name}_count", dict(labels), sum(point.counts))
+            metric.add_sample(f"{name}_sum", dict(labels), point.value)
     return metric
 
 
-def _add_buckets(metric: Metric, point: Point, labels: dict[str, str], bounds: list[str]) -> None:
+def _add_buckets(
+    metric: Metric, point: Point, labels: Mapping[str, str], bounds: list[str]
+) -> None:
     name = f"{metric.name}_bucket"
     for at, (bound, count) in enumerate(
         zip(bounds, itertools.accumulate(point.counts), strict=True)

@@ -31,6 +31,8 @@ class Format(Protocol):
     """Whether it is no text, and so can't stand in an answer."""
     tabular: bool
     """Whether it carries the columns of the source, which a schema file then describes."""
+    notes: str
+    """How values are written, for the schema file."""
 
     def write(self, source: Source, sink: Sink) -> int:
         """Write everything and return the number of rows."""

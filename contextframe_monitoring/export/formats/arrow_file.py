@@ -15,6 +15,7 @@ class ArrowFile:
     """Rows in record batches."""
 
     suffix, binary, tabular = ".arrow", True, True
+    notes = "typed columns, labels as strings; amount_nano_usd is the exact money"
 
     def write(self, source: Source, sink: Sink) -> int:
         """Write all rows and return their number."""

@@ -23,6 +23,10 @@ class CsvFile:
     """Rows as lines of comma-separated cells."""
 
     suffix, binary, tabular = ".csv", False, True
+    notes = (
+        "times are ISO 8601 with offset; amount_usd is written from the exact decimal; null is an "
+        'empty cell, the empty string ""; lists are JSON; bytes are base64'
+    )
 
     def write(self, source: Source, sink: Sink) -> int:
         """Write all rows and return their number."""
@@ -41,6 +45,8 @@ class CsvFile:
 
 class CsvForExcel(CsvFile):
     """The same for spreadsheets: no text becomes a formula."""
+
+    notes = f"{CsvFile.notes}; texts that a spreadsheet would take for formulas start with '"
 
     def write(self, source: Source, sink: Sink) -> int:
         """Write all rows and return their number."""

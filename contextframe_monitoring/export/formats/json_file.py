@@ -14,10 +14,17 @@ from contextframe_monitoring.export.files import Sink
 from contextframe_monitoring.export.source import Source
 
 
+_NOTES = (
+    "times are ISO 8601 with offset; amount_usd is written from the exact decimal; null is unknown, "
+    "or a float that is no number; bytes are base64"
+)
+
+
 class JsonLines:
     """One object a line."""
 
     suffix, binary, tabular = ".jsonl", False, True
+    notes = _NOTES
 
     def write(self, source: Source, sink: Sink) -> int:
         """Write all rows and return their number."""
@@ -32,6 +39,7 @@ class JsonArray:
     """One array of all objects, one a line."""
 
     suffix, binary, tabular = ".json", False, True
+    notes = _NOTES
 
     def write(self, source: Source, sink: Sink) -> int:
         """Write all rows and return their number."""

@@ -19,6 +19,7 @@ class ParquetFile:
     """Rows in groups of about `ROWS_PER_GROUP`."""
 
     suffix, binary, tabular = ".parquet", True, True
+    notes = "typed columns, labels as strings; amount_nano_usd is the exact money"
 
     def write(self, source: Source, sink: Sink) -> int:
         """Write all rows and return their number."""

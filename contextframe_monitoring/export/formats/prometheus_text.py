@@ -11,6 +11,7 @@ class PrometheusText:
     """Metric families of a subject, `all` for every one and the monitor's own."""
 
     suffix, binary, tabular = ".prom", False, False
+    notes = "Prometheus text format 0.0.4"
 
     def write(self, source: Source, sink: Sink) -> int:
         """Write the exposition and return the number of its samples."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from contextframe_monitoring.export.metrics.instruments import Family, FamilyKind, Point
+from contextframe_monitoring.query.health import versions
 from contextframe_monitoring.store.ledger import Ledger
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.spool.segment import GAUGES, LOSS_REASONS
@@ -21,6 +21,7 @@ class Internals:
         """Start with nothing."""
         self._recorded = 0
         self._lost: dict[str, int] = {}
+        self._version = versions()["contextframe-monitoring"]
 
     def families(
         self, snapshot: Snapshot, ledger: Ledger | None, stored: int, now_us: int
@@ -41,7 +42,7 @@ class Internals:
         yield _one("active_operations", "gauge", "Operations in flight", _sum(gauges, "active"))
         yield _one("connections", "gauge", "Open connections", _sum(gauges, "connections"))
         yield _family("build.info", "gauge", "Version of the monitor", "version",
-                      {importlib.metadata.version("contextframe-monitoring"): 1})  # fmt: skip
+                      {self._version: 1})  # fmt: skip
 
 
 def _recorded(snapshot: Snapshot, ledger: Ledger | None) -> int:
