@@ -90,7 +90,7 @@ def _json(array: pa.Array) -> pa.Array:
         return _json_strings(array)
     if pa.types.is_list(kind):
         return _json_lists(array)
-    if pa.types.is_timestamp(kind) or pa.types.is_binary(kind):
+    if pa.types.is_temporal(kind) or pa.types.is_binary(kind):
         return pc.binary_join_element_wise('"', _plain(array), '"', "")
     if pa.types.is_floating(kind):
         return pc.if_else(pc.is_finite(array), _plain(array), None)
@@ -155,7 +155,7 @@ def _plain(array: pa.Array) -> pa.Array:
 def _iso(times: pa.Array) -> pa.Array:
     local = times.cast(pa.timestamp("us")).cast(pa.string())  # UTC: "2026-01-02 03:04:05.000006"
     joint = pc.replace_substring(local, " ", "T", max_replacements=1)
-    return pc.binary_join_element_wise(joint, "+00:00", "")
+    return pc.binary_join_element_wise(joint, "+00:00" if times.type.tz else "", "")
 
 
 def _decimals(array: pa.Array) -> pa.Array:

@@ -13,10 +13,9 @@ from contextframe_monitoring.export.cells import json_cells, lines, with_exact_m
 from contextframe_monitoring.export.files import Sink
 from contextframe_monitoring.export.source import Source
 
-
 _NOTES = (
-    "times are ISO 8601 with offset; amount_usd is written from the exact decimal; null is unknown, "
-    "or a float that is no number; bytes are base64"
+    "times are ISO 8601 with offset; amount_usd is written from the exact decimal; null is unknown "
+    "or, of a float, not a number; bytes are base64"
 )
 
 
