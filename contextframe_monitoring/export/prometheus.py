@@ -46,8 +46,8 @@ class PrometheusExposition(Collector):
         end_us: int | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Nothing is read yet. `subject` is all, usage, performance or cost; a window leaves out
-        the monitor's own metrics.
+        """Nothing is read yet. `subject` is usage, performance, cost, or all: those, and the
+        monitor's own metrics, which know no window.
         """
         self._totals = Totals(
             store, limits or Limits(), subject=subject, start_us=start_us, end_us=end_us

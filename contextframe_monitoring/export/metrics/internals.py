@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextframe_monitoring.export.metrics.instruments import Family, FamilyKind, Point
 from contextframe_monitoring.query.health import versions
 from contextframe_monitoring.store.ledger import Ledger
+from contextframe_monitoring.store.schemas import RAW_TABLES
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.spool.segment import GAUGES, LOSS_REASONS
+from contextframe_monitoring.store.store import Store
 
 _PREFIX = "contextframe_monitoring."
 
@@ -19,21 +21,21 @@ class Internals:
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self._recorded = 0
+        self._recorded = self._stored = 0
         self._lost: dict[str, int] = {}
         self._version = versions()["contextframe-monitoring"]
 
-    def families(
-        self, snapshot: Snapshot, ledger: Ledger | None, stored: int, now_us: int
-    ) -> Iterator[Family]:
-        """Yield how the monitor does at one moment; `stored` is the number of rows ever stored."""
+    def families(self, store: Store, snapshot: Snapshot, now_us: int) -> Iterator[Family]:
+        """Yield how the monitor does at one moment. Raises `StoreError`."""
+        ledger = store.ledger
+        self._stored = max(self._stored, _stored(store))
         self._recorded = max(self._recorded, _recorded(snapshot, ledger))
         for reason, count in _lost(snapshot, ledger).items():
             self._lost[reason] = max(self._lost.get(reason, 0), count)
         living = [view for view in snapshot.writers if view.alive and view.header is not None]
         gauges = [view.header.gauges for view in living if view.header is not None]
         yield _one("recorded", "counter", "Records taken from their callers", self._recorded)
-        yield _one("stored", "counter", "Records stored in the tables", stored)
+        yield _one("stored", "counter", "Records that went into the tables", self._stored)
         yield _family("lost", "counter", "Records lost", "reason", self._lost)
         yield _one("undrained", "gauge", "Records in spools, not in tables", len(snapshot.waiting))
         yield _one("drain.lag", "gauge", "Age of the oldest undrained record",
@@ -56,6 +58,13 @@ def _recorded(snapshot: Snapshot, ledger: Ledger | None) -> int:
     for item in snapshot.waiting:
         taken[item.writer] = max(taken.get(item.writer, 0), item.seq)
     return sum(taken.values())
+
+
+def _stored(store: Store) -> int:
+    """Return the rows that ever came into the tables: those there, and those taken out."""
+    removals = store.removals
+    expired = sum(removals.expired().values()) if removals is not None else 0
+    return sum(store.tables.count(name) for name in RAW_TABLES) + expired
 
 
 def _lost(snapshot: Snapshot, ledger: Ledger | None) -> dict[str, int]:

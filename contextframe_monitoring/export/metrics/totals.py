@@ -50,14 +50,14 @@ class Totals:
         self._store, self._limits = store, limits
         self._names: Sequence[str] = tuple(GROUPS) if subject == EVERYTHING else (subject,)
         self._window = (start_us, end_us)
-        self._with_internals = subject == EVERYTHING and self._window == (None, None)
+        self._with_internals = subject == EVERYTHING
         self._lock = threading.Lock()
         self._forget()
 
     def _forget(self) -> None:
         self._groups = [GROUPS[name](self._limits) for name in self._names]
         self._internals = Internals()
-        self._done = self._stored = self._expired = 0
+        self._done = 0
 
     def families(self, now_us: int) -> list[Family]:
         """Return every family that has a series now. Raises `StoreError`."""
@@ -66,9 +66,7 @@ class Totals:
             self._read(snapshot)
             found = [f for group in self._with_fresh(snapshot) for f in group.families()]
             if self._with_internals:
-                stored = self._stored + self._expired
-                ledger = self._store.ledger
-                found += self._internals.families(snapshot, ledger, stored, now_us)
+                found += self._internals.families(self._store, snapshot, now_us)
             return found
 
     def _read(self, snapshot: Snapshot) -> None:
@@ -78,18 +76,12 @@ class Totals:
         if snapshot.done == self._done:
             return
         groups = [copy.deepcopy(group) for group in self._groups]
-        rows = 0
         for group in groups:
             for batch in snapshot.drained_rows(
                 group.table, group.columns, *self._window, batch_after=self._done
             ):
                 group.add(Columns(batch))
-                rows += batch.num_rows
-        if self._done == 0:
-            removals = self._store.removals
-            self._expired = sum(removals.expired().values()) if removals is not None else 0
         self._groups, self._done = groups, snapshot.done
-        self._stored += rows
 
     def _with_fresh(self, snapshot: Snapshot) -> list[Group]:
         if not snapshot.waiting:
