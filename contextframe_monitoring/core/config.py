@@ -51,6 +51,10 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """The keeper serves `/metrics` on a loopback port of its own."""
     prometheus_port: _Port = 9090
     """That port."""
+    prometheus_series_max: Annotated[int, msgspec.Meta(ge=10, le=100_000)] = 1000
+    """Label sets of one metric family that get a series of their own; later ones are `other`."""
+    prometheus_labels: list[str] = msgspec.field(default_factory=list)
+    """Attributes that become labels of custom metrics and events."""
     cloudwatch_enabled: bool = False
     """Push metrics to CloudWatch. This version has no such exporter: status says so."""
     cloudwatch_namespace: str = "ContextFrame/MCP"

@@ -58,10 +58,35 @@ class Snapshot:
 
         Label columns are dictionaries; their values differ from batch to batch.
         """
-        if self.done:
+        yield from self.drained_rows(table, columns, start_us, end_us)
+        yield from self.fresh_rows(table, columns, start_us, end_us)
+
+    def drained_rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        start_us: int | None,
+        end_us: int | None,
+        *,
+        batch_after: int = 0,
+        in_order: bool = False,
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of `batches` that done batches after `batch_after` hold."""
+        if self.done > batch_after:
             yield from self._tables.scan(
-                table, columns, start_us=start_us, end_us=end_us, batch_max=self.done
+                table,
+                columns,
+                start_us=start_us,
+                end_us=end_us,
+                batch_after=batch_after,
+                batch_max=self.done,
+                in_order=in_order,
             )
+
+    def fresh_rows(
+        self, table: str, columns: Sequence[str], start_us: int | None, end_us: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of `batches` that no done batch holds yet."""
         fresh = self._fresh.get(table)
         if fresh is not None:
             yield from (

@@ -198,10 +198,14 @@ class Tables:
         *,
         start_us: int | None = None,
         end_us: int | None = None,
+        batch_after: int = 0,
         batch_max: int | None = None,
+        in_order: bool = False,
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows with start <= time < end of batches up to `batch_max`, these columns
-        only.
+        """Yield the rows with start <= time < end of the batches after `batch_after` and up to
+        `batch_max`, these columns only.
+
+        `in_order` keeps the order in which they are stored: one scan then gives what the last gave.
         """
         dataset = self.dataset(name)
         if dataset is None:
@@ -212,11 +216,15 @@ class Tables:
             conditions.append(f"{time_name} >= {_literal(start_us)}")
         if end_us is not None:
             conditions.append(f"{time_name} < {_literal(end_us)}")
+        if batch_after:
+            conditions.append(f"batch > {batch_after}")
         if batch_max is not None:
             conditions.append(f"batch <= {batch_max}")
         with self._explained(name, "read"):
             yield from dataset.scanner(
-                columns=list(columns), filter=" AND ".join(conditions) or None, scan_in_order=False
+                columns=list(columns),
+                filter=" AND ".join(conditions) or None,
+                scan_in_order=in_order,
             ).to_batches()
 
     def oldest_us(self, name: str) -> int | None:

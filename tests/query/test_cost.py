@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.query.oracle import grouped, matching, time_label
-from tests.query.row_sources import Tables
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import InvalidError
@@ -23,6 +21,8 @@ from contextframe_monitoring.core.records import OWN_SERVER, CostRecord, Origin
 from contextframe_monitoring.core.reports import CostReport
 from contextframe_monitoring.core.windows import Window, parse_window, to_us
 from contextframe_monitoring.query.cost import CacheUse, cost_report
+from tests.query.oracle import grouped, matching, time_label
+from tests.query.row_sources import Tables
 
 CONFIG = MonitoringConfig()
 NOW = to_us(datetime(2026, 11, 4, 12, tzinfo=UTC))

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.query.oracle import grouped, matching, percentile
-from tests.query.row_sources import Tables
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import InvalidError, LimitedError
@@ -21,6 +19,8 @@ from contextframe_monitoring.core.records import OWN_SERVER, OperationRecord, Or
 from contextframe_monitoring.core.reports import OperationRow, PerformanceReport
 from contextframe_monitoring.core.windows import Window, to_us
 from contextframe_monitoring.query.performance import performance_report
+from tests.query.oracle import grouped, matching, percentile
+from tests.query.row_sources import Tables
 
 CONFIG = MonitoringConfig(slow_query_threshold_ms=100.0)
 START = to_us(datetime(2026, 3, 28, 12, tzinfo=UTC))

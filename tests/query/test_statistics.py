@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.query.row_sources import LanceFolder, Tables
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import InvalidError
@@ -24,6 +23,7 @@ from contextframe_monitoring.query.statistics import (
     performance_summary,
     usage_stats,
 )
+from tests.query.row_sources import LanceFolder, Tables
 
 CONFIG = MonitoringConfig(timezone="Europe/Berlin")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

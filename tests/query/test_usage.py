@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.query.oracle import grouped, matching
-from tests.query.row_sources import Tables
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import InvalidError
@@ -26,6 +24,8 @@ from contextframe_monitoring.core.records import (
 from contextframe_monitoring.core.reports import UsageReport
 from contextframe_monitoring.core.windows import Window, local, to_us
 from contextframe_monitoring.query.usage import usage_report
+from tests.query.oracle import grouped, matching
+from tests.query.row_sources import Tables
 
 CONFIG = MonitoringConfig(slow_query_threshold_ms=50.0)
 START = to_us(datetime(2026, 11, 20, 10, tzinfo=UTC))  # a Friday

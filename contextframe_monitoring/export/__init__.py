@@ -1,0 +1,1 @@
+"""Numbers out: files, and the text that Prometheus reads."""

@@ -1,0 +1,1 @@
+"""The rack of formats: one file each, one line each in `export.registry`."""

@@ -1,0 +1,1 @@
+"""Rows become metric families: what every pushing or pulling exporter starts from."""

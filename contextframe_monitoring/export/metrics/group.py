@@ -1,0 +1,90 @@
+"""What turns the rows of one table into metric families, and the columns that it reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from contextframe_monitoring.core.records import OWN_SERVER
+from contextframe_monitoring.export.metrics.instruments import Family
+from contextframe_monitoring.export.metrics.series import Vocabulary, matches
+from contextframe_monitoring.query.source import Integers, Mask, Rows
+
+SERIES_MAX = 1000
+_LABELS = frozenset(["server", "event", "category", "outcome", "le", "quantile", "reason"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What bounds the label sets.
+
+    `series_max` label sets per family get series of their own, and half as many values per label.
+    `attribute_keys` are the attributes that become labels of custom metrics and events. Records of
+    our own server are left out unless `own_server`.
+    """
+
+    series_max: int = SERIES_MAX
+    attribute_keys: tuple[str, ...] = ()
+    own_server: bool = False
+
+    @property
+    def attribute_labels(self) -> tuple[str, ...]:
+        """The labels of the attributes: their keys, marked where a label of ours has that name."""
+        names: list[str] = []
+        for key in self.attribute_keys:
+            plain = re.sub(r"[^A-Za-z0-9_]", "_", key)
+            name = plain
+            while name.strip("_") in _LABELS or name in names or not plain.strip("_"):
+                name = plain = f"attribute_{name}"
+            names.append(name)
+        return tuple(names)
+
+    def vocabulary(self) -> Vocabulary:
+        """Return a new, empty vocabulary for one label."""
+        return Vocabulary(max(self.series_max // 2, 1))
+
+
+class Group(Protocol):
+    """The families of one table, added up batch by batch."""
+
+    table: str
+    columns: tuple[str, ...]
+
+    def add(self, rows: Columns) -> None:
+        """Add the rows of one batch."""
+        ...
+
+    def families(self) -> Iterator[Family]:
+        """Yield what was added up so far."""
+        ...
+
+
+class Columns(Rows):
+    """The columns of one batch, by name."""
+
+    __slots__ = ()
+
+    def whole(self, name: str) -> tuple[Integers, Mask]:
+        """Return a column of whole numbers, 0 where it is null, and where it is not null."""
+        return self.integers(name), self.array(name).is_valid().to_numpy(zero_copy_only=False)
+
+    def nanoseconds(self) -> tuple[Integers, Mask]:
+        """Return `duration_ms` in whole nanoseconds (at most 31 years), and where it is known."""
+        milliseconds = self.floats("duration_ms")
+        known = np.isfinite(milliseconds)
+        bounded = np.clip(np.where(known, milliseconds, 0), 0, 1e12)
+        return np.rint(bounded * 1e6).astype(np.int64), known
+
+    def without_own(self) -> Columns:
+        """Return the rows that are not our own server's."""
+        own = matches(self.array("server"), OWN_SERVER.__eq__)
+        return self.where(~own) if own.any() else self
+
+    def where(self, mask: Mask) -> Columns:
+        """Return the rows for which `mask` is true."""
+        return self if mask.all() else Columns(self._batch.filter(pa.array(mask)))
