@@ -54,7 +54,8 @@ class _Lane:
             bufsize=0,
             env=environment,
         )
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: PT018 - both are pipes
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._number = 0
 

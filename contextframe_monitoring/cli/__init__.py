@@ -7,6 +7,7 @@ import typer
 from contextframe_monitoring.cli.benching import bench
 from contextframe_monitoring.cli.demo import demo
 from contextframe_monitoring.cli.exporting import export
+from contextframe_monitoring.cli.importing import import_transcripts
 from contextframe_monitoring.cli.pricing import prices
 from contextframe_monitoring.cli.reporting import report, verify
 from contextframe_monitoring.cli.serving import keep, serve
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command(context_settings={"ignore_unknown_options": True})(wrap)
 app.add_typer(report, name="report")
+app.command("import")(import_transcripts)
 app.command()(verify)
 app.add_typer(prices, name="prices")
 app.command()(export)

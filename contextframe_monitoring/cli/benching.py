@@ -11,7 +11,12 @@ import typer
 from contextframe_monitoring.cli.options import JsonOption, console, edge
 from contextframe_monitoring.core.errors import InvalidError
 
-NAMES = ("overhead", "record", "wrap")
+_HOMES = {
+    "overhead": "contextframe_monitoring.bench.overhead",
+    "record": "contextframe_monitoring.bench.record",
+    "wrap": "contextframe_monitoring.bench.wrap",
+}
+NAMES = tuple(_HOMES)
 _ROUNDS = {"overhead": 1000, "record": 50_000, "wrap": 300}
 
 
@@ -33,7 +38,7 @@ def bench(
             raise InvalidError("NAME", name, f"expected one of {', '.join(NAMES)}")
     for name in chosen:
         count = rounds or _ROUNDS[name]
-        module = importlib.import_module(f"contextframe_monitoring.bench.{name}")
+        module = importlib.import_module(_HOMES[name])
         result = module.run(count)
         text = json_module.dumps(result) if json else module.render(result)
         console.print(text, markup=False, highlight=False, soft_wrap=True)

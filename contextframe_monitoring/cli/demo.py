@@ -11,8 +11,6 @@ import typer
 from contextframe_monitoring.cli.options import FINDING, GOOD, JsonOption, console, edge
 from contextframe_monitoring.core.errors import UnavailableError
 
-SERVER = "mcp_server_time"
-
 
 @edge
 def demo(json: JsonOption = False) -> None:
@@ -20,13 +18,13 @@ def demo(json: JsonOption = False) -> None:
 
     Everything happens in a temporary folder that is removed at the end.
     """
+    from rich.progress import Progress
+
+    from contextframe_monitoring.cli.scene import CALLS, SERVER, play
+
     if importlib.util.find_spec(SERVER) is None:
         message = f"{SERVER} is not installed: pip install 'contextframe-monitoring[demo]'"
         raise UnavailableError(message)
-    from rich.progress import Progress
-
-    from contextframe_monitoring.cli.scene import CALLS, play
-
     with tempfile.TemporaryDirectory(prefix="contextframe-demo-") as folder:
         store = str(Path(folder) / "store")
         with Progress(console=console, transient=True, disable=json) as progress:

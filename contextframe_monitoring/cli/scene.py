@@ -14,11 +14,11 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import Implementation
 
-from contextframe_monitoring.cli.demo import SERVER
 from contextframe_monitoring.core.errors import UnavailableError
 from contextframe_monitoring.store.machine import spool_folder
 from contextframe_monitoring.store.spool.reader import is_alive, read_spool
 
+SERVER = "mcp_server_time"
 CALLS = 30
 _ZONES = ("Europe/Berlin", "Asia/Tokyo", "America/New_York", "No/Such_Zone")
 _SECONDS_MAX = 30

@@ -14,7 +14,7 @@ USD_MAX = Decimal(9_000_000_000)
 _PLACES = Decimal("1e-9")
 
 
-def nano_usd(amount: object, name: str = "cost") -> int:
+def nano_usd(amount: object, name: str = "cost", *, minimum: int | None = None) -> int:
     """Return an amount of USD in nano-dollars, rounded half-even; a float means the decimal that
     it prints as.
 
@@ -26,6 +26,8 @@ def nano_usd(amount: object, name: str = "cost") -> int:
     exact = Decimal(repr(amount)) if isinstance(amount, float) else Decimal(amount)
     if not exact.is_finite() or abs(exact) > USD_MAX:
         raise InvalidError(name, amount, allowed)
+    if minimum is not None and exact < minimum:
+        raise InvalidError(name, amount, f"expected {minimum} USD or more")
     return int((exact * NANO_PER_USD).to_integral_value(rounding=ROUND_HALF_EVEN))
 
 

@@ -22,8 +22,9 @@ _DEPTH_MAX = 4
 _ITEMS_MAX = 64
 
 _SECRET_KEY = re.compile(
-    r"pass(word|wd|phrase)?$|secret|token$|api[_-]?key|authorization|credential|cookie|private[_-]?key"
-    r"|access[_-]?key|session[_-]?key|bearer|^auth$|^pwd$|ssn$|card[_-]?number|iban",
+    r"pass(word|wd|phrase)?$|secret|token$|api[_-]?key|authorization|credential|cookie"
+    r"|private[_-]?key|access[_-]?key|session[_-]?key|bearer|^auth$|^pwd$|ssn$"
+    r"|card[_-]?number|iban",
     re.IGNORECASE,
 )
 _SECRET_TEXT = re.compile(
@@ -39,7 +40,8 @@ _SECRET_TEXT = re.compile(
     r"|://[^/\s:@]+:[^/\s@]+@"  # user:password in a URL
 )
 _LITERAL = re.compile(
-    r"'(?:[^'\\]|\\.|'')*'?|\"(?:[^\"\\]|\\.|\"\")*\"?|\b0x[0-9a-fA-F]+\b|\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b"
+    r"'(?:[^'\\]|\\.|'')*'?|\"(?:[^\"\\]|\\.|\"\")*\"?"
+    r"|\b0x[0-9a-fA-F]+\b|\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b"
 )
 _COMMENT = re.compile(r"--[^\n]*|/\*[\s\S]*?(?:\*/|$)")
 _LIST_OF_LITERALS = re.compile(r"\(\s*\?(?:\s*,\s*\?)+\s*\)")

@@ -19,6 +19,7 @@ from contextframe_monitoring.core.money import nano_usd, usd
 from contextframe_monitoring.core.pricing_config import PricingConfig
 from contextframe_monitoring.core.privacy import attribute_pairs, bounded_name, metadata_json
 from contextframe_monitoring.core.records import CostRecord, Origin, Provenance
+from contextframe_monitoring.core.token_usage import Usage
 from contextframe_monitoring.ingest.origins import Origins
 from contextframe_monitoring.ingest.recorder import Recorder
 
@@ -90,13 +91,10 @@ class CostCalculator:
     ) -> Decimal | None:
         """Record one call of a model.
 
-        `input_tokens` are the uncached ones, cache reads and writes come beside them;
-        `reasoning_tokens` lie inside `output_tokens`. Further keywords: `purpose`, `feature`,
-        `user_tier`, `user_id`, `session_id`, `attributes`, `metadata`, `fact_id`, `at` (a datetime,
-        now by default).
+        `input_tokens` are the uncached ones, cache tokens come beside them; `reasoning_tokens` lie
+        inside `output_tokens`. Further keywords: `purpose`, `feature`, `user_tier`, `user_id`,
+        `session_id`, `attributes`, `metadata`, `fact_id`, `at` (a datetime, now by default).
         """
-        from contextframe_monitoring.core.token_usage import Usage
-
         usage = Usage(
             input_tokens=input_tokens,
             output_tokens=output_tokens,
@@ -109,25 +107,18 @@ class CostCalculator:
             service_tier=service_tier,
         )
         facts = self._facts(dimensions, agent_id, operation_id)
-        who, what = arguments.text("provider", provider), arguments.text("model", model)
-        cost = (await self._catalogue()).cost(who, what, usage, facts["time_us"])
+        catalogue = await self._catalogue()
+        cost = catalogue.cost(provider, model, usage, facts["time_us"])
         return self._record(
             cost,
             facts,
             cost_type="llm",
-            provider=who,
-            model=what,
+            provider=arguments.text("provider", provider),
+            model=arguments.text("model", model),
             operation="completion",
             units=usage.context_tokens + output_tokens,
             reported_nano_usd=None if reported_cost_usd is None else nano_usd(reported_cost_usd),
-            tokens={
-                "input_tokens": input_tokens,
-                "cache_read_tokens": cache_read_tokens,
-                "cache_write_5m_tokens": cache_write_5m_tokens,
-                "cache_write_1h_tokens": cache_write_1h_tokens,
-                "output_tokens": output_tokens,
-                "reasoning_tokens": reasoning_tokens,
-            },
+            tokens={name: getattr(usage, name) for name in _TOKENS},
         )
 
     async def track_storage_usage(
@@ -257,13 +248,16 @@ class CostCalculator:
         if self._opened is None:
             import anyio.to_thread
 
-            self._opened = await anyio.to_thread.run_sync(self._open)
+            await anyio.to_thread.run_sync(self.open_catalogue)
+        return self.open_catalogue()
+
+    def open_catalogue(self) -> Catalogue:
+        """Return the prices, read when they are first asked for. Raises `PriceFileError`."""
+        if self._opened is None:
+            from contextframe_monitoring.store.catalogue import Catalogue
+
+            self._opened = Catalogue(self.pricing_config)
         return self._opened
-
-    def _open(self) -> Catalogue:
-        from contextframe_monitoring.store.catalogue import Catalogue
-
-        return Catalogue(self.pricing_config)
 
     async def _service(
         self, kind: Any, operation: str, quantity: float, service: str, facts: dict[str, Any]
@@ -338,6 +332,14 @@ class CostCalculator:
         )
 
 
+_TOKENS = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+)
 _LABELS = ("purpose", "feature", "user_tier")
 _DIMENSIONS = {*_LABELS, "user_id", "session_id", "attributes", "metadata", "fact_id", "at"}
 

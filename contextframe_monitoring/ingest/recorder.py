@@ -84,7 +84,7 @@ class Recorder:
             if len(data) > _PLAIN_BYTES_MAX:
                 data = self._encode(_bounded(record, self._text_chars_max))
             return spool.put(data)
-        except Exception:  # noqa: BLE001 - the monitored call goes on, whatever was wrong with the record
+        except Exception:  # noqa: BLE001 - the monitored call goes on
             return self._record_repaired(spool, record)
 
     def _record_repaired(self, spool: Spool, record: Record) -> bool:

@@ -108,7 +108,8 @@ def http_session_id(ctx: Context) -> str | None:
 
 def is_direct(ctx: Context) -> bool:
     """Return whether the message was handed over inside the process, without streams."""
-    return ctx.request is None and not ctx.session._connection.has_standalone_channel  # noqa: SLF001
+    connection = ctx.session._connection  # noqa: SLF001 - see the head of this module
+    return ctx.request is None and not connection.has_standalone_channel
 
 
 def transport_of(ctx: Context) -> str | None:

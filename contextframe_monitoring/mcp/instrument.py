@@ -11,16 +11,29 @@ from contextframe_monitoring.mcp.middleware import Monitored, MonitorMiddleware
 _Server = TypeVar("_Server")
 
 
-def instrument(server: _Server, monitor: Monitored, *, keep_opentelemetry: bool = False) -> _Server:
+def instrument(
+    server: _Server,
+    monitor: Monitored,
+    *,
+    tools: bool = False,
+    keep_opentelemetry: bool = False,
+) -> _Server:
     """Record every message that `server` dispatches from now on, and return the server.
 
     `server` is an `MCPServer` or a low-level `Server` of mcp 2.x, or an object that holds one as
     `_mcp_server`. By default the SDK's OpenTelemetry middleware is stood in for: it is called only
     while a tracer provider is configured, also when that happens later. `keep_opentelemetry` leaves
     it where it is. Nothing is added when monitoring is switched off, or when the server already
-    records into the same spool. Raises `InvalidError` for a server of another kind.
+    records into the same spool. `tools` also registers our tools and resources in an `MCPServer`.
+
+    Raises `InvalidError` for a server of another kind, `ConflictError` when it has a tool or
+    resource of a name that ours have.
     """
     lowlevel = adapter.lowlevel_server(server)
+    if tools:
+        from contextframe_monitoring.mcp.embedding import embed
+
+        embed(server, monitor)
     recorder = monitor.recorder
     if not recorder.enabled or any(_records_into(m, monitor) for m in lowlevel.middleware):
         return server

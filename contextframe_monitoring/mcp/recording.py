@@ -28,7 +28,7 @@ class Recording:
         """What is to see the messages; None when nothing can be or shall be recorded."""
         try:
             self._open(config, name or config.server, command)
-        except Exception as error:  # noqa: BLE001 - the server runs on, whatever is wrong with the store
+        except Exception as error:  # noqa: BLE001 - the server runs on
             self.observer = None
             self._notice.not_recording(f"{type(error).__name__}: {error}")
 

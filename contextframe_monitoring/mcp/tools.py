@@ -75,29 +75,39 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="allow", title="")
 
 
-class PerformanceAnswer(_Answer):  # noqa: D101 - a docstring would stand in the schema
+class PerformanceAnswer(_Answer):
+    """Operations."""
+
     total_operations: int
     errors: int
     error_rate: float | None
     breakdown: list[dict[str, Any]]
 
 
-class UsageAnswer(_Answer):  # noqa: D101 - a docstring would stand in the schema
+class UsageAnswer(_Answer):
+    """Uses."""
+
     total_events: int
     breakdown: list[dict[str, Any]]
 
 
-class CostAnswer(_Answer):  # noqa: D101 - a docstring would stand in the schema
+class CostAnswer(_Answer):
+    """Costs."""
+
     total_cost: float | None
     breakdown: list[dict[str, Any]]
 
 
-class StatusAnswer(_Answer):  # noqa: D101 - a docstring would stand in the schema
+class StatusAnswer(_Answer):
+    """The monitor."""
+
     status: str
     lost: dict[str, int]
 
 
-class ExportAnswer(_Answer):  # noqa: D101 - a docstring would stand in the schema
+class ExportAnswer(_Answer):
+    """An export."""
+
     format: str
     rows: int
     path: str | None
@@ -111,6 +121,7 @@ def add_tools(server: MCPServer, monitor: Monitor) -> None:
     _add_export(server, monitor)
     for name in TOOL_NAMES:
         for schema in adapter.tool_schemas(server, name):
+            schema.pop("description", None)
             shorten(schema)
 
 

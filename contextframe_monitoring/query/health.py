@@ -32,31 +32,11 @@ def status_report(
 ) -> StatusReport:
     """Return how the monitor is doing. Raises `StoreError` when the store can't be read."""
     snapshot = Snapshot(store)
-    waiting = Counter(item.writer for item in snapshot.waiting)
-    last_seqs = dict(snapshot.drained)
-    for item in snapshot.waiting:
-        last_seqs[item.writer] = max(last_seqs.get(item.writer, 0), item.seq)
-    writers = sorted(
-        (
-            _writer(view, waiting[view.writer], last_seqs.get(view.writer, 0))
-            for view in snapshot.writers
-        ),
-        key=lambda w: (not w.alive, w.name, w.writer),
-    )
-    ledger = store.ledger
-    lost: Counter[str] = Counter()
-    if ledger is not None:
-        living = {w.writer for w in writers}
-        for name, counts in ledger.losses().items():
-            if name not in living:
-                lost.update(counts)
-    for writer in writers:
-        lost.update(writer.lost)
+    writers = _writers(snapshot)
+    lost = _lost(store, writers)
     stored = sum(store.tables.count(name) for name in RAW_TABLES)
     keeper = _keeper(store)
-    quarantined = (
-        [f"{file}: {problem}" for file, _, problem in ledger.quarantine()] if ledger else []
-    )
+    quarantined = _quarantined(store)
     lag = _lag_seconds(snapshot, now_us)
     findings = _findings(config, keeper, lost, quarantined, lag)
     return StatusReport(
@@ -91,6 +71,38 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def _writers(snapshot: Snapshot) -> list[WriterStatus]:
+    """Return every process with a spool, the living ones first."""
+    waiting = Counter(item.writer for item in snapshot.waiting)
+    last_seqs = dict(snapshot.drained)
+    for item in snapshot.waiting:
+        last_seqs[item.writer] = max(last_seqs.get(item.writer, 0), item.seq)
+    found = [
+        _writer(view, waiting[view.writer], last_seqs.get(view.writer, 0))
+        for view in snapshot.writers
+    ]
+    return sorted(found, key=lambda writer: (not writer.alive, writer.name, writer.writer))
+
+
+def _lost(store: Store, writers: list[WriterStatus]) -> Counter[str]:
+    """Return all losses by reason: of living writers as their spools say, of others as noted."""
+    lost: Counter[str] = Counter()
+    living = {writer.writer for writer in writers}
+    if store.ledger is not None:
+        for name, counts in store.ledger.losses().items():
+            if name not in living:
+                lost.update(counts)
+    for writer in writers:
+        lost.update(writer.lost)
+    return lost
+
+
+def _quarantined(store: Store) -> list[str]:
+    if store.ledger is None:
+        return []
+    return [f"{file}: {problem}" for file, _, problem in store.ledger.quarantine()]
 
 
 def _writer(view: WriterView, waiting: int, last_seq: int) -> WriterStatus:

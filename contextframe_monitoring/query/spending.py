@@ -53,7 +53,7 @@ def projection(
     found = forecast(days, window.start_us, window.end_us, window.period_end_us)
     budget = None
     if monthly_budget_usd is not None:
-        monthly = nano_usd(monthly_budget_usd, "monthly_budget")
+        monthly = nano_usd(monthly_budget_usd, "monthly_budget", minimum=0)
         budget = budget_nano_usd(days, window.start_us, window.period_end_us, monthly)
     spent = sum(day.cost_nano_usd for day in days)
     in_progress = window.end_us < window.period_end_us

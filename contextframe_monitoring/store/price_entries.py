@@ -146,7 +146,10 @@ def _rates(table: Table) -> dict[str, Rate]:
                 tier.refuse(key, f"{key} has a tier but no base rate in [[{table.kind}]]")
             tiers[key].append((above, rate))
         tier.finish(PRICE_KEYS)
-    return {key: Rate(rate, tuple(tiers[key])) for key, rate in base.items()}  # type: ignore[arg-type]
+    return {
+        key: Rate(rate, tuple(tiers[key]))  # type: ignore[arg-type]
+        for key, rate in base.items()
+    }
 
 
 def _variant(table: Table) -> Variant:

@@ -222,7 +222,7 @@ def test_help_is_there(arguments: list[str]) -> None:
 
 
 @pytest.mark.servers
-@pytest.mark.requirement("spine:demo")
+@pytest.mark.requirement("spine:command:demo", "spine:command:demo-minute")
 def test_demo_survives_its_kill_and_proves_it() -> None:
     done = run_process("demo", "--json")
     assert done.returncode == 0, done.stderr

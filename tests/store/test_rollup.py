@@ -33,7 +33,7 @@ PER_DOUBLING = 32
 FEW = st.sampled_from(["a", "b", None])
 ORIGINS = st.builds(Origin, server=FEW, agent_id=FEW)
 TIMES = st.integers(NOW_US, NOW_US + 3 * BUCKET_US)
-DURATIONS = st.floats(0, 1e7, allow_subnormal=False) | st.none() | st.just(math.nan)
+DURATIONS = (st.floats(1e-6, 1e7) | st.just(0.0)) | st.none() | st.just(math.nan)
 COUNTS = st.integers(0, 2**58) | st.none()
 RECORDS = st.lists(
     st.one_of(
@@ -58,7 +58,7 @@ RECORDS = st.lists(
             duration_ms=DURATIONS,
         ),
         st.builds(MetricRecord, time_us=TIMES, name=st.sampled_from(["q", "r"]),
-                  value=st.floats(-5, 5), unit=FEW),
+                  value=st.floats(1e-6, 5) | st.floats(-5, 0), unit=FEW),
     ),
     min_size=1,
     max_size=25,

@@ -140,7 +140,9 @@ class Spool:
                         loss = refused
                         return False
                     moved, end = True, self._at + frame_bytes(size)
-                self._segment.append(self._at, zlib.crc32(payload), payload)  # type: ignore[union-attr]
+                self._segment.append(  # type: ignore[union-attr]
+                    self._at, zlib.crc32(payload), payload
+                )
                 self._at = end
                 loss = None
             except OSError as error:
