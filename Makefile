@@ -13,7 +13,7 @@ PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input insta
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench coverage schemas lock clean
+.PHONY: help demo test check bench coverage docs schemas lock clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -36,7 +36,10 @@ bench: $(INSTALLED)  ## what recording costs, beside what others cost (BENCHES="
 coverage: $(INSTALLED)  ## the tests with line and branch coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
-schemas: $(INSTALLED)  ## write schemas/*.json anew from the code
+docs: $(INSTALLED)  ## write everything anew that is made from the code: tables, examples, schemas
+	@$(BIN)/python -m tests.generated
+
+schemas: $(INSTALLED)  ## write schemas/*.json anew, nothing else
 	@$(BIN)/python -m contextframe_monitoring.store.schemas schemas
 
 lock:  ## resolve the dependencies afresh and write constraints.txt

@@ -29,6 +29,7 @@ def _normal(name: str) -> str:
         ("check", "/ruff check"),
         ("bench", "/contextframe-monitoring bench overhead record wrap"),
         ("coverage", "-m pytest --cov"),
+        ("docs", "-m tests.generated"),
         ("schemas", "-m contextframe_monitoring.store.schemas schemas"),
     ],
 )
