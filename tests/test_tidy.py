@@ -176,6 +176,8 @@ FINE: list[tuple[Rule, dict[str, str]]] = [
     (tidy.homes, {"mcp/a.py": "if TYPE_CHECKING:\n    import sqlalchemy"}),
     (tidy.dead_modules, {"cli.py": "a = 'contextframe_monitoring.core.b:C'", "core/b.py": "",
                          "__main__.py": "import contextframe_monitoring.cli"}),
+    (tidy.dead_modules, {"__main__.py": "f'contextframe_monitoring.bench.{name}'",
+                         "bench/a.py": ""}),
     (tidy.dead_modules, {"__main__.py": "import contextframe_monitoring.bench.a", "bench/b.py": "",
                          "bench/a.py": "b = 'b.py'"}),
     (tidy.machine_paths, {"core/a.py": "# src/tmp/b https://a.org/tmp ~/work /tmpfs /home/me/a"}),

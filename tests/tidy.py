@@ -265,23 +265,32 @@ def cycles(sources: Iterable[Source]) -> Iterator[str]:
 
 
 def dead_modules(sources: Iterable[Source]) -> Iterator[str]:
-    """Every module is imported by another one of the package, or named by it as a text: a dotted
-    name, or the file of a program beside it.
-    """
+    """Every module is imported by another one of the package, or named by it as a text."""
     modules = _modules(sources)
     used = {f"{PACKAGE}.__main__", f"{PACKAGE}.__init__"}
+    racks: set[str] = set()
     for source in modules.values():
         used |= {there for _, there in _edges(source, modules)}
         for node in ast.walk(source.tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if isinstance(node, ast.JoinedStr):
+                racks |= {part.value for part in node.values[:1] if _is_text(part)}
+            elif _is_text(node):
                 used.add(_named_by(node.value, source))
     for name, source in modules.items():
-        if name not in used and not source.path.endswith("__init__.py"):
+        on_rack = f"{name.rpartition('.')[0]}." in racks
+        if name not in used and not on_rack and not source.path.endswith("__init__.py"):
             yield source.says(1, "nothing in the package imports it")
 
 
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
 def _named_by(text: str, source: Source) -> str:
-    """The module that a text would name: `a.b:c`, or `b.py` for a program beside the source."""
+    """The module that a text would name: `a.b:c`, or `b.py` for a program beside the source.
+
+    A rack is named as a whole: the text f"a.b.{name}" means every module of `a.b`.
+    """
     if text.endswith(".py"):
         return f"{source.module.rpartition('.')[0]}.{text.removesuffix('.py')}"
     return text.partition(":")[0]
