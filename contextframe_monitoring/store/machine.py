@@ -50,6 +50,16 @@ class FileLock:
         """Whether this process holds the lock."""
         return self._fd is not None
 
+    @property
+    def stands(self) -> bool:
+        """Whether this process holds the lock, and the file is the one that others ask."""
+        if self._fd is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.stat(self.path))
+        except OSError:
+            return False
+
     def acquire(self) -> bool:
         """Take the lock without waiting; False when another process holds it. Raises OSError
         otherwise.
