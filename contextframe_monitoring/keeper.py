@@ -11,9 +11,11 @@ import platform
 import threading
 from collections.abc import Callable
 
+from sqlalchemy import Engine
+
 from contextframe_monitoring.core.clock import Clock
-from contextframe_monitoring.core.errors import MonitoringError
-from contextframe_monitoring.store.drain import Drain, no_checkpoint
+from contextframe_monitoring.core.errors import MonitoringError, StoreError
+from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.machine import FileLock, SystemClock
 from contextframe_monitoring.store.removals import Removals
@@ -26,7 +28,7 @@ TICK_SECONDS = 1.0
 TAKEOVER_SECONDS = 2.0
 COMMITS_PER_COMPACTION = 60
 _DAY_NS = 86_400 * 1_000_000_000
-_NOTE_US = 30_000_000
+_NOTE_NS = 30 * 1_000_000_000
 """How often an idle keeper says in the ledger that it lives."""
 
 
@@ -51,7 +53,8 @@ class Keeper:
         self._drain: Drain | None = None
         self._ledger: Ledger | None = None
         self._commits = 0
-        self._since_us = self._noted_us = 0
+        self._engine: Engine | None = None
+        self._since_us = self._noted_ns = 0
         self._compacted = self._clock.monotonic_ns() // _DAY_NS
         self.last_error: str | None = None
 
@@ -65,25 +68,35 @@ class Keeper:
 
         Raises `StoreError` when the store can't be written.
         """
-        if self._lock.held:
+        if self._drain is not None and self._lock.stands and self.store.engine is self._engine:
             return True
-        engine = self.store.create()
-        ledger = Ledger(engine)
-        if not self._lock.acquire():
+        self.release()  # never held, or lock or state were deleted under us
+        if not self._locked():
             return False
         try:
-            self._ledger = ledger
+            self._engine = engine = self.store.create()
+            self._ledger = ledger = Ledger(engine)
             self._drain = Drain(
                 self.store.spool_root, self.store.tables, ledger, self._clock, self._checkpoint
             )
             self._since_us = self._clock.now_us()
             self._drain.resume()
             finish_removals(self.store.tables, Removals(engine), self._checkpoint)
+            self._commits = max(self.store.tables.fragments(name) for name in TABLES)
             self._note()
         except BaseException:
             self.release()
             raise
         return True
+
+    def _locked(self) -> bool:
+        self.store.make_folders()
+        try:
+            return self._lock.acquire()
+        except OSError as error:
+            raise StoreError(
+                self.store.uri, f"its lock can't be taken ({error.strerror})", "run doctor"
+            ) from error
 
     def release(self) -> None:
         """Stop being the keeper."""
@@ -91,14 +104,17 @@ class Keeper:
         self._lock.release()
 
     def drain(self) -> int:
-        """Drain everything that stands in the spool now; return the number of frames."""
-        total = 0
-        while self._drain is not None:
+        """Drain everything that stands in the spool now; return the number of frames.
+
+        What comes meanwhile is left to the next tick: a busy store gets a commit a second, not as
+        many as fit into one.
+        """
+        total, full = 0, True
+        while self._drain is not None and full:
             frames = self._drain.run()
-            if not frames:
-                break
+            full = frames >= FRAMES_PER_BATCH_MAX
             total += frames
-            self._commits += 1
+            self._commits += frames > 0
             if self._commits >= COMMITS_PER_COMPACTION:
                 self.compact()
         return total
@@ -129,7 +145,7 @@ class Keeper:
         if self._ledger is None:
             return
         now = self._clock.now_us()
-        self._noted_us = now
+        self._noted_ns = self._clock.monotonic_ns()
         self._ledger.note_keeper(
             KeeperState(
                 host=platform.node(),
@@ -149,6 +165,7 @@ class Keeper:
         try:
             if self.take():
                 frames = self.drain()
+                error = self._about_unreadable()
                 self._compact_daily()
         except MonitoringError as problem:
             error = str(problem)
@@ -156,9 +173,14 @@ class Keeper:
             error = f"{type(problem).__name__}: {problem}"[:500]
         changed = error != self.last_error
         self.last_error = error
-        if self._lock.held and (changed or self._clock.now_us() - self._noted_us > _NOTE_US):
+        due = self._clock.monotonic_ns() - self._noted_ns > _NOTE_NS
+        if self._drain is not None and (changed or due):
             self._note_quietly()
         return frames
+
+    def _about_unreadable(self) -> str | None:
+        unreadable = self._drain.unreadable if self._drain is not None else {}
+        return next((f"writer {name}: {why}" for name, why in unreadable.items()), None)
 
     def _note_quietly(self) -> None:
         try:

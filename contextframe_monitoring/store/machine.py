@@ -50,6 +50,16 @@ class FileLock:
         """Whether this process holds the lock."""
         return self._fd is not None
 
+    @property
+    def stands(self) -> bool:
+        """Whether this process holds the lock, and the file is the one that others ask."""
+        if self._fd is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.stat(self.path))
+        except OSError:
+            return False
+
     def acquire(self) -> bool:
         """Take the lock without waiting; False when another process holds it. Raises OSError
         otherwise.
@@ -165,9 +175,9 @@ def spool_folder(store: str, spool_path: str | None) -> Path:
     return Path(platformdirs.user_state_dir(_APP, appauthor=False)) / "spool" / key
 
 
-def start_detached(arguments: list[str]) -> None:
+def start_detached(arguments: list[str], environment: dict[str, str]) -> None:
     """Start `python -m contextframe_monitoring ARGUMENTS` that outlives us: own session, no
-    inherited streams.
+    inherited streams, our environment and these variables.
 
     Raises OSError when the process can't be started.
     """
@@ -182,6 +192,7 @@ def start_detached(arguments: list[str]) -> None:
         start_new_session=True,
         close_fds=True,
         creationflags=flags,
+        env={**os.environ, **environment},
     )
     _CHILDREN[:] = [
         known for known in _CHILDREN if known.poll() is None

@@ -16,7 +16,7 @@ from contextframe_monitoring.store.machine import (
     spool_folder,
 )
 from contextframe_monitoring.store.removals import Removals
-from contextframe_monitoring.store.state import open_state
+from contextframe_monitoring.store.state import STATE_FILE, open_state
 from contextframe_monitoring.store.tables import Tables
 
 
@@ -35,6 +35,7 @@ class Store:
         if self.tables.local is not None and self.tables.local.is_file():
             raise StoreError(uri, "it is a file", "name a folder with --store")
         self._engine: sa.Engine | None = None
+        self._identity: tuple[int, int] | None = None
 
     @property
     def state_folder(self) -> Path:
@@ -43,23 +44,42 @@ class Store:
 
     @property
     def engine(self) -> sa.Engine | None:
-        """The state, None when there is none yet. Raises `StoreError` on a bad one."""
-        if self._engine is None:
+        """The state, None when there is none. Raises `StoreError` on a bad one.
+
+        A state that was deleted or replaced under us is let go of, and what stands there is
+        opened.
+        """
+        identity = self._state_identity()
+        if identity != self._identity:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine, self._identity = None, None
+        if self._engine is None and identity is not None:
             self._engine = open_state(self.state_folder, create=False)
+            self._identity = identity if self._engine is not None else None
         return self._engine
+
+    def _state_identity(self) -> tuple[int, int] | None:
+        try:
+            found = (self.state_folder / STATE_FILE).stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     @property
     def ledger(self) -> Ledger | None:
         """The ledger, None while nothing was ever drained."""
-        return None if self.engine is None else Ledger(self.engine)
+        engine = self.engine
+        return None if engine is None else Ledger(engine)
 
     @property
     def removals(self) -> Removals | None:
         """What was taken out on purpose, None while nothing was ever drained."""
-        return None if self.engine is None else Removals(self.engine)
+        engine = self.engine
+        return None if engine is None else Removals(engine)
 
-    def create(self) -> sa.Engine:
-        """Make missing folders and state. Raises `StoreError` where that is impossible."""
+    def make_folders(self) -> None:
+        """Make the folders of spool and state. Raises `StoreError` where that is impossible."""
         for folder in (self.spool_root, self.state_folder):
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,10 +87,16 @@ class Store:
                 raise StoreError(
                     self.uri, f"{folder.name} can't be made ({error.strerror})", "choose another"
                 ) from error
+
+    def create(self) -> sa.Engine:
+        """Make missing folders and state. Raises `StoreError` where that is impossible."""
+        self.make_folders()
         engine = open_state(self.state_folder, create=True)
         if engine is None:
             raise StoreError(self.uri, "its state can't be made", "run doctor")
-        self._engine = engine
+        if self._engine is not None:
+            self._engine.dispose()
+        self._engine, self._identity = engine, self._state_identity()
         return engine
 
 

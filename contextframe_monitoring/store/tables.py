@@ -248,9 +248,13 @@ class Tables:
             self.sync(name)
 
     def fragments(self, name: str) -> int:
-        """Return the number of fragments: many small ones slow a reader down."""
+        """Return the number of fragments that are far from full: many of them slow a reader."""
         dataset = self.dataset(name)
-        return 0 if dataset is None else len(dataset.get_fragments())
+        if dataset is None:
+            return 0
+        with self._explained(name, "read"):
+            rows = [fragment.metadata.physical_rows for fragment in dataset.get_fragments()]
+        return sum(count is not None and count < ROWS_PER_FRAGMENT // 2 for count in rows)
 
     def compact(self, name: str) -> None:
         """Merge small fragments, refresh the indices, check a read, and only then drop old
