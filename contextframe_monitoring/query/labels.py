@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from contextframe_monitoring.core.queries import OTHER_LABEL
-from contextframe_monitoring.query.source import Integers
+from contextframe_monitoring.query.source import Integers, Small
 
 LABELS_MAX = 50_000
 
@@ -60,13 +64,25 @@ class Labels:
 
     def codes(self, array: pa.Array) -> Integers:
         """Return the code of each row's label; null is a label too."""
-        array = self.learn(array)
+        indices = self._places(self.learn(array))
+        codes: Integers = self._table.take(indices)
+        return codes
+
+    def values(self, array: pa.Array, value_of: Callable[[str | None], int]) -> Small:
+        """Return what `value_of` says of each row's label: asked once per label, 0 to 255."""
+        indices = self._places(self.learn(array))
+        known = np.array([value_of(name) for name in self.names], np.uint8)
+        values: Small = known[self._table].take(indices)
+        return values
+
+    def _places(self, array: pa.DictionaryArray) -> NDArray[Any]:
+        """Return each row's place in the table of codes, the last one for null."""
         indices = array.indices
         if indices.null_count:
             self._table[-1] = self.code(None)
             indices = pc.fill_null(indices, len(self._table) - 1)
-        codes: Integers = self._table.take(indices.to_numpy(zero_copy_only=False))
-        return codes
+        places: NDArray[Any] = indices.to_numpy(zero_copy_only=False)
+        return places
 
 
 def _as_strings(array: pa.Array) -> pa.Array:
