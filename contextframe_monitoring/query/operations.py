@@ -73,11 +73,11 @@ class OperationReader:
 
     def read(self, rows: Rows) -> Operations:
         """Return what a batch holds."""
-        found = self._statuses.values(rows.array("status"), _status)
-        _mark(found, self._types, rows.array("operation_type"), LISTEN, _IS_LISTEN)
+        found = self._statuses.values(rows.labels("status"), _status)
+        _mark(found, self._types, rows.labels("operation_type"), LISTEN, _IS_LISTEN)
         if not self._all:
-            _mark(found, self._directions, rows.array("direction"), "out", _IS_SENT)
-            _mark(found, self._kinds, rows.array("kind"), "notification", _IS_NOTIFIED)
+            _mark(found, self._directions, rows.labels("direction"), "out", _IS_SENT)
+            _mark(found, self._kinds, rows.labels("kind"), "notification", _IS_NOTIFIED)
         outcomes = _OUTCOMES.take(found)
         latencies = rows.floats("duration_ms")
         measured = np.isfinite(latencies) & (outcomes <= _OTHER)
@@ -96,9 +96,9 @@ def _status(status: str | None) -> int:
     return STATUSES.index(status) if status in STATUSES else _OTHER
 
 
-def _mark(found: Small, labels: Labels, array: pa.Array, label: str, mark: int) -> None:
+def _mark(found: Small, labels: Labels, array: pa.DictionaryArray, label: str, mark: int) -> None:
     """Add a mark to the rows with that label, if the batch may have any."""
-    array = labels.learn(array)
+    labels.learn(array)
     if labels.known(label) is not None:
         found += labels.values(array, lambda name: mark if name == label else 0)
 

@@ -52,6 +52,15 @@ class Rows:
         """Return a column as Arrow has it."""
         return self._batch.column(self._batch.schema.get_field_index(name))
 
+    def labels(self, name: str) -> pa.DictionaryArray:
+        """Return a column as labels: encoded once, also for the rows that are taken from these."""
+        array = self.array(name)
+        if not pa.types.is_dictionary(array.type):
+            array = _strings(array).dictionary_encode()
+            place = self._batch.schema.get_field_index(name)
+            self._batch = self._batch.set_column(place, name, array)
+        return array
+
     def times_us(self) -> Integers:
         """Return the timestamps in microseconds since the epoch."""
         times: Integers = self._converted("timestamp", _times)
@@ -80,6 +89,10 @@ class Rows:
         if (name, convert) not in self._columns:
             self._columns[name, convert] = convert(self.array(name))
         return self._columns[name, convert]
+
+
+def _strings(array: pa.Array) -> pa.Array:
+    return array if pa.types.is_string(array.type) else array.cast(pa.string())
 
 
 def _times(array: pa.Array) -> Integers:
