@@ -61,9 +61,12 @@ class Pairing:
                 self._groups_max,
                 "group by fewer keys, filter, or ask for a shorter window",
             )
+        if self._sorted is None:
+            self._table[cells] = np.arange(len(self), len(self) + len(cells))
         self.firsts = np.append(self.firsts, cells // self._shape[1])
         self.seconds = np.append(self.seconds, cells % self._shape[1])
-        self._index()
+        if self._sorted is not None:
+            self._index()
 
     def _make_room(self, firsts: int, seconds: int) -> None:
         rows, columns = self._shape

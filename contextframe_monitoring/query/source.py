@@ -100,6 +100,8 @@ def _times(array: pa.Array) -> Integers:
 
 
 def _integers(array: pa.Array) -> Integers:
+    if array.null_count == len(array):
+        return np.zeros(len(array), np.int64)
     whole = pc.fill_null(array, 0) if array.null_count else array
     values: Integers = whole.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
     return values

@@ -60,6 +60,8 @@ class IntegerSums:
         if not len(values):
             return
         largest = max(abs(int(values.min())), abs(int(values.max())))
+        if not largest:
+            return
         if largest * len(values) < _SAFE:
             sums = np.zeros(len(self._low), np.int64)
             if len(sums) == 1:
