@@ -69,8 +69,13 @@ EMPTY = Table(0, np.zeros((0, 0), np.int64))
 
 def bucket_of(values: Floats) -> Integers:
     """Return the bucket of each positive, finite value (upper bounds belong to the bucket)."""
-    buckets: Integers = np.ceil(np.log2(values) * PER_DOUBLING).astype(np.int64) - 1
-    np.clip(buckets, BUCKET_MIN, BUCKET_MAX, out=buckets)
+    uppers = np.log2(values)
+    uppers *= PER_DOUBLING
+    np.ceil(uppers, out=uppers)
+    if len(uppers) and (uppers.min() <= BUCKET_MIN or uppers.max() > BUCKET_MAX):
+        np.clip(uppers, BUCKET_MIN + 1, BUCKET_MAX + 1, out=uppers)
+    buckets: Integers = uppers.astype(np.int64)
+    buckets -= 1
     return buckets
 
 

@@ -4,14 +4,15 @@ float.
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from contextframe_monitoring.core.errors import InvalidError
 
 NANO_PER_USD = 1_000_000_000
 USD_MAX = Decimal(9_000_000_000)
 """Bound of one amount: what 64 bits of nano-dollars hold."""
-_PLACES = Decimal("1e-9")
+_EXACT = Context(prec=60)
+"""An application may have set the precision of its own context to anything."""
 
 
 def nano_usd(amount: object, name: str = "cost", *, minimum: int | None = None) -> int:
@@ -28,7 +29,8 @@ def nano_usd(amount: object, name: str = "cost", *, minimum: int | None = None) 
         raise InvalidError(name, amount, allowed)
     if minimum is not None and exact < minimum:
         raise InvalidError(name, amount, f"expected {minimum} USD or more")
-    return int((exact * NANO_PER_USD).to_integral_value(rounding=ROUND_HALF_EVEN))
+    nano = _EXACT.multiply(exact, Decimal(NANO_PER_USD))
+    return int(nano.to_integral_value(rounding=ROUND_HALF_EVEN))
 
 
 def nano_usd_of_ratio(numerator: int, scale: int) -> int:
@@ -40,5 +42,6 @@ def nano_usd_of_ratio(numerator: int, scale: int) -> int:
 
 def usd(nano: int) -> Decimal:
     """Return nano-dollars as USD, exact, without needless zeros."""
-    whole = (Decimal(nano) * _PLACES).normalize()
-    return whole.quantize(Decimal(1)) if whole == whole.to_integral_value() else whole
+    whole, rest = divmod(abs(nano), NANO_PER_USD)
+    text = f"{whole}.{rest:09d}".rstrip("0").rstrip(".")
+    return Decimal(f"-{text}" if nano < 0 else text)

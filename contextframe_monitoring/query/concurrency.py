@@ -9,6 +9,7 @@ from contextframe_monitoring.query.keys import ColumnKey
 from contextframe_monitoring.query.source import Floats, Integers, Rows
 
 SESSIONS_MAX = 500_000
+_LASTED_US_MAX = 2**53
 
 
 class ActivePeak:
@@ -22,19 +23,16 @@ class ActivePeak:
         """Above `rows_max` operations the peak is not known."""
         self._rows_max = rows_max
         self._rows = 0
-        self._starts: list[Integers] = []
-        self._ends: list[Integers] = []
+        self._edges: list[Integers] = []
 
     def add(self, starts_us: Integers, durations_ms: Floats) -> None:
         """Add operations; durations are finite."""
         self._rows += len(starts_us)
         if self._rows > self._rows_max:
-            self._starts.clear()
-            self._ends.clear()
+            self._edges.clear()
             return
-        lasted = np.clip(durations_ms * 1_000, 1, 2**53).astype(np.int64)
-        self._starts.append(starts_us)
-        self._ends.append(starts_us + lasted)
+        lasted = np.clip(durations_ms * 1_000, 1, _LASTED_US_MAX).astype(np.int64)
+        self._edges += [starts_us * 2 + 1, (starts_us + lasted) * 2]
 
     def peak(self) -> int | None:
         """Return the peak, 0 without operations, None when there were too many."""
@@ -42,10 +40,10 @@ class ActivePeak:
             return None
         if not self._rows:
             return 0
-        starts = np.sort(np.concatenate(self._starts))
-        ends = np.sort(np.concatenate(self._ends))
-        started = np.arange(1, len(starts) + 1)
-        return int((started - np.searchsorted(ends, starts, side="right")).max())
+        edges = np.concatenate(self._edges)
+        edges.sort()  # an end is even, so that it comes before a start of the same moment
+        steps = (edges & 1) * 2 - 1
+        return int(np.cumsum(steps, out=steps).max())
 
 
 class Connections:

@@ -2,9 +2,9 @@
 
 Any part of the report is a sum over some of the keys, so that parts and whole always agree.
 
-Corrections are rows of their own: a row counts as many facts as its `units` have a sign, one where
-they are null. So a growth (0 units) adds cost and tokens but no fact, and a fact that is taken
-back (negative units) is counted down.
+Corrections are rows of their own. A row counts as one fact unless its metadata, the JSON that the
+importers write, says `calls`: 0 for a growth, which adds cost and tokens but no fact, -1 for a
+fact that is taken back.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from contextframe_monitoring.query.grouping import Grouping, Pairing
 from contextframe_monitoring.query.keys import Key
@@ -23,7 +25,9 @@ TOKENS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
     "output_tokens", "reasoning_tokens",
 )  # fmt: skip
-COST_COLUMNS = ("timestamp", "amount_nano_usd", "units", *TOKENS)
+COST_COLUMNS = ("timestamp", "amount_nano_usd", "metadata", *TOKENS)
+_CALLS = r'^\{"revision":[0-9]+,"calls":(?P<calls>0|-1)[,}]'
+"""What only importers write: revision and calls, in this order, first in the object."""
 BILLED, UNPRICED = "billed", "unpriced"
 
 Labels = tuple[str | None, ...]
@@ -91,14 +95,11 @@ class CostCube:
         self.rows += len(rows)
         codes = self._grouping.codes(rows)
         groups = len(self._grouping)
-        signs = np.sign(rows.integers("units"))
-        stated = rows.known("units")
-        if stated is not None:
-            signs = np.where(stated, signs, 1)
+        facts = _facts(rows.labels("metadata"))
         priced = rows.known("amount_nano_usd")
         self._nano_usd.add(codes, rows.integers("amount_nano_usd"), groups, priced)
-        self._counts.add(codes, signs, groups)
-        self._unknown.add(codes, signs * 0 if priced is None else signs * ~priced, groups)
+        self._counts.add(codes, facts, groups)
+        self._unknown.add(codes, facts * 0 if priced is None else facts * ~priced, groups)
         for name, sums in zip(TOKENS, self._tokens, strict=True):
             sums.add(codes, rows.integers(name), groups)
 
@@ -147,6 +148,18 @@ class CostCube:
             pairs = zip(pairing.firsts.tolist(), pairing.seconds.tolist(), strict=True)
             labels = [(*labels[before], second[after]) for before, after in pairs]
         return codes, labels
+
+
+def _facts(metadata: pa.DictionaryArray) -> Integers:
+    """Return how many facts each row adds; the JSON is looked at once per distinct text."""
+    if metadata.null_count == len(metadata):
+        return np.ones(len(metadata), np.int64)
+    found = pc.extract_regex(metadata.dictionary, _CALLS)
+    calls = pc.fill_null(pc.struct_field(found, "calls").cast(pa.int64()), 1)
+    table = np.append(calls.to_numpy(zero_copy_only=False), 1)
+    places = pc.fill_null(metadata.indices, len(table) - 1)
+    facts: Integers = table.take(places.to_numpy(zero_copy_only=False))
+    return facts
 
 
 _NOTHING = CostSum(0, 0, 0, 0, (0,) * len(TOKENS))

@@ -20,7 +20,7 @@ from contextframe_monitoring.core.reports import (
     OperationCount,
 )
 from contextframe_monitoring.query.breakdown import shown
-from contextframe_monitoring.query.grouping import Pairing
+from contextframe_monitoring.query.grouping import Pairing, distinct
 from contextframe_monitoring.query.keys import ColumnKey
 from contextframe_monitoring.query.labels import Labels
 from contextframe_monitoring.query.source import Integers, Rows
@@ -55,7 +55,7 @@ class Documents:
         """Add accesses of documents."""
         self.total += len(rows)
         documents = self._documents.codes(rows)
-        operations = self._operations.codes(rows.array("operation"))
+        operations = self._operations.codes(rows.labels("operation"))
         self._by_operation.add(operations, len(self._operations))
         self._by_collection.add(self._collections.codes(rows), len(self._collections.names()))
         places = [
@@ -166,8 +166,7 @@ def _followed(
     """Return how many hits have a read with the same key within the click time after them."""
     if not len(hit_keys) or not len(read_keys):
         return 0
-    moments = np.unique_values(read_times)
-    moments.sort()
+    moments = distinct(read_times)
     room = len(moments) + 1
     reads = read_keys * room + np.searchsorted(moments, read_times)
     order = np.argsort(reads)

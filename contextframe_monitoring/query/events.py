@@ -147,7 +147,9 @@ class _Numbers:
             return
         numbers = values.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
         known = np.isfinite(numbers)
-        codes = self._pairs.codes(events[owners], self._names.codes(names.flatten()))
+        codes = self._pairs.codes(
+            events[owners], self._names.codes(names.flatten().dictionary_encode())
+        )
         self._values.add(codes[known], numbers[known], len(self._pairs))
 
     def by_event(self) -> dict[int, list[NumberSpread]]:

@@ -40,7 +40,7 @@ class Pairing:
         codes = self._look_up(cells)
         unknown = codes < 0
         if unknown.any():
-            self._add(np.sort(np.unique_values(cells[unknown])))
+            self._add(distinct(cells[unknown]))
             codes = self._look_up(cells)
         return codes
 
@@ -61,9 +61,12 @@ class Pairing:
                 self._groups_max,
                 "group by fewer keys, filter, or ask for a shorter window",
             )
+        if self._sorted is None:
+            self._table[cells] = np.arange(len(self), len(self) + len(cells))
         self.firsts = np.append(self.firsts, cells // self._shape[1])
         self.seconds = np.append(self.seconds, cells % self._shape[1])
-        self._index()
+        if self._sorted is not None:
+            self._index()
 
     def _make_room(self, firsts: int, seconds: int) -> None:
         rows, columns = self._shape
@@ -129,6 +132,14 @@ class Grouping:
             tuple(name[code] for name, code in zip(names, codes, strict=True))
             for codes in zip(*parts, strict=True)
         ]
+
+
+def distinct(values: Integers) -> Integers:
+    """Return the distinct values, rising; sorting is faster than hashing them."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 def _room(size: int) -> int:

@@ -59,7 +59,7 @@ class ColumnKey:
 
     def codes(self, rows: Rows) -> Integers:
         """Return the code of each row's label."""
-        codes = self._labels.codes(rows.array(self._column))
+        codes = self._labels.codes(rows.labels(self._column))
         if self._condition is None:
             return codes
         holds = having(rows, self._condition, self._condition_labels)
@@ -149,7 +149,7 @@ class AttributeKey:
             values = _joined(values, counts[counts > 0])
             owners = np.flatnonzero(counts)
         codes = np.full(len(rows), self._labels.code(None), np.int64)
-        codes[owners] = self._labels.codes(values)
+        codes[owners] = self._labels.codes(values.dictionary_encode())
         return codes
 
     def names(self) -> Sequence[str | None]:
@@ -170,7 +170,7 @@ class AttributeKey:
 
 def having(rows: Rows, condition: Condition, labels: Labels) -> Mask:
     """Return which rows meet a condition; `labels` numbers its column between batches."""
-    codes = labels.codes(rows.array(condition.column))
+    codes = labels.codes(rows.labels(condition.column))
     among = np.array([name in condition.labels for name in labels.names], np.bool_)
     mask: Mask = among.take(codes) == condition.inside
     return mask

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from contextframe_monitoring.core.queries import OTHER_LABEL
-from contextframe_monitoring.query.source import Integers
+from contextframe_monitoring.query.source import Integers, Small
 
 LABELS_MAX = 50_000
 
@@ -47,27 +51,33 @@ class Labels:
         """Return the code of a label, None when it was not seen yet."""
         return self._codes.get(label)
 
-    def learn(self, array: pa.Array) -> pa.DictionaryArray:
-        """Number the labels of a column's dictionary; a column without one is encoded."""
-        if not pa.types.is_dictionary(array.type):
-            array = _as_strings(array).dictionary_encode()
+    def learn(self, array: pa.DictionaryArray) -> None:
+        """Number the labels of a column's dictionary."""
         dictionary = array.dictionary
         if self._dictionary is None or not dictionary.equals(self._dictionary):
             codes = [self.code(label) for label in dictionary.to_pylist()]
             self._table = np.array([*codes, -1], np.int64)
             self._dictionary = dictionary
-        return array
 
-    def codes(self, array: pa.Array) -> Integers:
+    def codes(self, array: pa.DictionaryArray) -> Integers:
         """Return the code of each row's label; null is a label too."""
-        array = self.learn(array)
+        indices = self._places(array)
+        codes: Integers = self._table.take(indices)
+        return codes
+
+    def values(self, array: pa.DictionaryArray, value_of: Callable[[str | None], int]) -> Small:
+        """Return what `value_of` says of each row's label: asked once per label, 0 to 255."""
+        indices = self._places(array)
+        known = np.array([value_of(name) for name in self.names], np.uint8)
+        values: Small = known[self._table].take(indices)
+        return values
+
+    def _places(self, array: pa.DictionaryArray) -> NDArray[Any]:
+        """Return each row's place in the table of codes, the last one for null."""
+        self.learn(array)
         indices = array.indices
         if indices.null_count:
             self._table[-1] = self.code(None)
             indices = pc.fill_null(indices, len(self._table) - 1)
-        codes: Integers = self._table.take(indices.to_numpy(zero_copy_only=False))
-        return codes
-
-
-def _as_strings(array: pa.Array) -> pa.Array:
-    return array if pa.types.is_string(array.type) else array.cast(pa.string())
+        places: NDArray[Any] = indices.to_numpy(zero_copy_only=False)
+        return places

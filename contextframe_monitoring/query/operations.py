@@ -19,23 +19,30 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from contextframe_monitoring.core.queries import ReportQuery
 from contextframe_monitoring.core.records import STATUSES
 from contextframe_monitoring.query.distribution import Distribution, Spread
 from contextframe_monitoring.query.labels import Labels
-from contextframe_monitoring.query.source import Floats, Integers, Mask, Rows
+from contextframe_monitoring.query.source import Floats, Integers, Mask, Rows, Small
 from contextframe_monitoring.query.sums import Counts, grown
 
 LISTEN = "subscriptions/listen"
-_NOTIFICATION, _OUT = "notification", "out"
 _SUCCESS, _ERROR, _TIMEOUT, _CANCELLED, _INPUT_REQUIRED = range(len(STATUSES))
 _OTHER, _LISTEN, _NOTIFIED, _SENT = range(5, 9)
 _CLASSES = 16
 """Outcomes share a cell number with the group, so there is room for a power of two."""
 
+_IS_LISTEN, _IS_NOTIFIED, _IS_SENT = 16, 32, 64
+_OUTCOMES = np.full(128, _NOTIFIED, np.uint8)
+"""The outcome of what a row is (a status, plus what sets it apart)."""
+_OUTCOMES[: _OTHER + 1] = range(_OTHER + 1)
+_OUTCOMES[_IS_LISTEN : _IS_LISTEN + _OTHER + 1] = _LISTEN
+_OUTCOMES[_IS_SENT : _IS_SENT + _IS_LISTEN + _OTHER + 1] = _SENT
+
 OPERATION_COLUMNS = (
-    "timestamp", "operation_type", "status", "kind", "direction", "duration_ms", "weight",
+    "operation_type", "status", "kind", "direction", "duration_ms", "weight",
 )  # fmt: skip
 
 
@@ -43,7 +50,7 @@ OPERATION_COLUMNS = (
 class Operations:
     """One batch, classified. `timed` is where the latencies come from, None for everywhere."""
 
-    outcomes: Integers
+    outcomes: Small
     requests: Mask | None
     timed: Integers | None
     latencies_ms: Floats
@@ -66,13 +73,12 @@ class OperationReader:
 
     def read(self, rows: Rows) -> Operations:
         """Return what a batch holds."""
-        statuses = self._statuses.codes(rows.array("status"))
-        table = [STATUSES.index(s) if s in STATUSES else _OTHER for s in self._statuses.names]
-        outcomes = np.array(table, np.int64).take(statuses)
-        _mark(outcomes, self._types, rows.array("operation_type"), LISTEN, _LISTEN)
+        found = self._statuses.values(rows.labels("status"), _status)
+        _mark(found, self._types, rows.labels("operation_type"), LISTEN, _IS_LISTEN)
         if not self._all:
-            _mark(outcomes, self._directions, rows.array("direction"), _OUT, _SENT)
-            _mark(outcomes, self._kinds, rows.array("kind"), _NOTIFICATION, _NOTIFIED)
+            _mark(found, self._directions, rows.labels("direction"), "out", _IS_SENT)
+            _mark(found, self._kinds, rows.labels("kind"), "notification", _IS_NOTIFIED)
+        outcomes = _OUTCOMES.take(found)
         latencies = rows.floats("duration_ms")
         measured = np.isfinite(latencies) & (outcomes <= _OTHER)
         timed = None if measured.all() else np.flatnonzero(measured)
@@ -86,20 +92,23 @@ class OperationReader:
         )
 
 
-def _mark(outcomes: Integers, labels: Labels, array: pa.Array, label: str, outcome: int) -> None:
-    """Give the rows with that label that outcome."""
-    array = labels.learn(array)
-    code = labels.known(label)
-    if code is not None:
-        outcomes[labels.codes(array) == code] = outcome
+def _status(status: str | None) -> int:
+    return STATUSES.index(status) if status in STATUSES else _OTHER
+
+
+def _mark(found: Small, labels: Labels, array: pa.DictionaryArray, label: str, mark: int) -> None:
+    """Add a mark to the rows with that label, if the batch may have any."""
+    labels.learn(array)
+    if labels.known(label) is not None:
+        found += labels.values(array, lambda name: mark if name == label else 0)
 
 
 def _weights(rows: Rows) -> Integers | None:
     """Return how many operations each row stands for; None when each stands for itself."""
-    weights = rows.integers("weight")
-    if rows.known("weight") is not None:
-        weights = np.where(weights == 0, 1, weights)
-    return None if int(weights.min()) == 1 == int(weights.max()) else np.maximum(weights, 1)
+    weights = rows.array("weight")
+    if pc.min_max(weights).as_py() == {"min": 1, "max": 1}:  # null stands for itself
+        return None
+    return np.maximum(rows.integers("weight"), 1)
 
 
 @dataclass(frozen=True, slots=True)

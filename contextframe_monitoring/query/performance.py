@@ -107,7 +107,7 @@ def _read(
 class _Detail:
     """What a report says beside totals and breakdown."""
 
-    columns = ("target", "tokens_estimated", *Connections.columns, *_TRAFFIC)
+    columns = ("timestamp", "target", "tokens_estimated", *Connections.columns, *_TRAFFIC)
 
     def __init__(self, scan: Scan, tally: OperationTally, config: MonitoringConfig) -> None:
         query = scan.query

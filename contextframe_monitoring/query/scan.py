@@ -82,7 +82,8 @@ class Scan:
     def _not_own(self, rows: Rows) -> Mask | None:
         if self._servers is None:
             return None
-        servers = self._servers.learn(rows.array("server"))
+        servers = rows.labels("server")
+        self._servers.learn(servers)
         own = self._servers.known(OWN_SERVER)
         return None if own is None else self._servers.codes(servers) != own
 

@@ -53,7 +53,7 @@ class Searches:
         types, hashes = self._types.codes(rows), self._hashes.codes(rows)
         type_count, hash_count = len(self._types.names()), len(self._hashes.names())
         durations, results = rows.floats("duration_ms"), rows.floats("value")
-        outcomes = self._outcomes.codes(rows.array("outcome"))
+        outcomes = self._outcomes.codes(rows.labels("outcome"))
         good = np.array([name in _SUCCESSES for name in self._outcomes.names], np.bool_)
         self._by_type.add(types, type_count)
         self._good.add(types[good.take(outcomes)], type_count)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Small = NDArray[np.uint8]
 
 
 class RowSource(Protocol):
@@ -51,6 +52,15 @@ class Rows:
         """Return a column as Arrow has it."""
         return self._batch.column(self._batch.schema.get_field_index(name))
 
+    def labels(self, name: str) -> pa.DictionaryArray:
+        """Return a column as labels: encoded once, also for the rows that are taken from these."""
+        array = self.array(name)
+        if not pa.types.is_dictionary(array.type):
+            array = _strings(array).dictionary_encode()
+            place = self._batch.schema.get_field_index(name)
+            self._batch = self._batch.set_column(place, name, array)
+        return array
+
     def times_us(self) -> Integers:
         """Return the timestamps in microseconds since the epoch."""
         times: Integers = self._converted("timestamp", _times)
@@ -81,11 +91,17 @@ class Rows:
         return self._columns[name, convert]
 
 
+def _strings(array: pa.Array) -> pa.Array:
+    return array if pa.types.is_string(array.type) else array.cast(pa.string())
+
+
 def _times(array: pa.Array) -> Integers:
     return _integers(array.cast(pa.int64()))
 
 
 def _integers(array: pa.Array) -> Integers:
+    if array.null_count == len(array):
+        return np.zeros(len(array), np.int64)
     whole = pc.fill_null(array, 0) if array.null_count else array
     values: Integers = whole.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
     return values

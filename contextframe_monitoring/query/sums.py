@@ -26,7 +26,9 @@ class Counts:
     def add(self, codes: Integers, groups: int, weights: Integers | None = None) -> None:
         """Count rows; `weights` says how many each stands for."""
         self.values = grown(self.values, groups)
-        if weights is None:
+        if len(self.values) == 1:
+            self.values += len(codes) if weights is None else weights.sum()
+        elif weights is None:
             self.values += np.bincount(codes, minlength=len(self.values))
         else:
             np.add.at(self.values, codes, weights)
@@ -58,6 +60,8 @@ class IntegerSums:
         if not len(values):
             return
         largest = max(abs(int(values.min())), abs(int(values.max())))
+        if not largest:
+            return
         if largest * len(values) < _SAFE:
             sums = np.zeros(len(self._low), np.int64)
             if len(sums) == 1:

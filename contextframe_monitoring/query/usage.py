@@ -106,7 +106,7 @@ class _Types:
 
     def masks(self, rows: Rows) -> dict[str, Mask | None]:
         """Return, for each type, where the rows of it are; None when there are none."""
-        codes = self._labels.codes(rows.array(METRIC_TYPE))
+        codes = self._labels.codes(rows.labels(METRIC_TYPE))
         found: dict[str, Mask | None] = {}
         for name in (DOCUMENT_ACCESS, QUERY, EVENT, CUSTOM):
             code = self._labels.known(name)

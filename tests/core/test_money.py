@@ -1,6 +1,6 @@
 """Money is exact."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,17 @@ def test_nano_dollars_come_back_exactly(nano: int) -> None:
 
 def test_a_float_means_the_decimal_that_it_prints_as() -> None:
     assert nano_usd(0.1) + nano_usd(0.2) == nano_usd(0.3) == 300_000_000
+
+
+@given(st.integers(-(10**27), 10**27))
+def test_an_applications_own_decimal_context_changes_nothing(nano: int) -> None:
+    amount = usd(nano)
+    with localcontext() as context:
+        context.prec = 3
+        assert usd(nano) == amount
+        assert f"{usd(nano):f}" == f"{amount:f}"
+        if abs(nano) <= 9 * 10**18:
+            assert nano_usd(amount) == nano
 
 
 def test_half_a_nano_dollar_goes_to_the_even_one() -> None:

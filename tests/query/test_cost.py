@@ -214,18 +214,19 @@ def test_what_was_billed_is_never_added() -> None:
 
 def test_corrections_change_sums_but_a_fact_counts_once() -> None:
     source = Tables(
-        fact(0, 10, units=1, output_tokens=5),
-        fact(0, 7, units=0, output_tokens=3),  # it grew
-        fact(0, None, units=1, model="new", input_tokens=9),
-        fact(0, None, units=-1, model="new", input_tokens=-9),  # taken back, and priced
-        fact(0, 100, units=1, model="new", input_tokens=9),
-        fact(0, 1, units=2_000, model="tokens"),
+        fact(0, 10, metadata='{"revision":1}', output_tokens=5),
+        fact(0, 7, metadata='{"revision":2,"calls":0}', output_tokens=3),  # it grew
+        fact(0, None, model="new", input_tokens=9),
+        fact(0, None, model="new", input_tokens=-9, metadata='{"revision":2,"calls":-1,"x":1}'),
+        fact(0, 100, model="new", input_tokens=9),  # priced, the first one taken back
+        fact(0, 1, model="own", metadata='{"note":"\\"calls\\":0"}'),
+        fact(0, 0, model="own", metadata='{"calls":0}'),
     )
     report = asked(source, "model")
     assert [(row.category, row.cost, row.count, row.tokens) for row in report.breakdown] == [
         ("new", usd(100), 1, 9),
         ("opus", usd(17), 1, 8),
-        ("tokens", usd(1), 1, 0),
+        ("own", usd(1), 2, 0),
     ]
     assert report.unknown.model_dump() == {"count": 0, "models": ()}
     assert report.note is None
@@ -352,7 +353,9 @@ FACTS = st.lists(
         provenance=st.sampled_from(["computed", "reported", "billed", None]),
         agent_id=st.sampled_from([None, "x", "y"]),
         server=st.sampled_from([None, OWN_SERVER]),
-        units=st.sampled_from([None, -1, 0, 1, 500]),
+        metadata=st.sampled_from(
+            [None, '{"revision":9,"calls":-1}', '{"revision":2,"calls":0}', "{}"]
+        ),
         input_tokens=HUGE,
         output_tokens=st.one_of(st.none(), st.integers(0, 2**62)),
         attributes=st.sampled_from([(), ("feature=f",)]),
@@ -368,16 +371,16 @@ COLUMNS = {
 KEYS = [*COLUMNS, "feature", "day", "week"]
 
 
-def sign(units: int | None) -> int:
-    return 1 if units is None else (units > 0) - (units < 0)
+def calls(record: CostRecord) -> int:
+    return 1 if record.metadata is None else int(json.loads(record.metadata).get("calls", 1))
 
 
 def expected(records: list[CostRecord]) -> tuple[Decimal | None, int, int, int]:
     known = [r.amount_nano_usd for r in records if r.amount_nano_usd is not None]
-    unknown = sum(sign(r.units) for r in records if r.amount_nano_usd is None)
+    unknown = sum(calls(r) for r in records if r.amount_nano_usd is None)
     cost = None if unknown > 0 and not known else usd(sum(known))
     tokens = sum((r.input_tokens or 0) + (r.output_tokens or 0) for r in records)
-    return cost, sum(sign(r.units) for r in records), unknown, tokens
+    return cost, sum(calls(r) for r in records), unknown, tokens
 
 
 @settings(max_examples=200, deadline=None)

@@ -64,14 +64,18 @@ def test_a_dictionary_may_hold_a_label_twice_or_null() -> None:
 
 def test_plain_strings_and_numbers_are_labels_too() -> None:
     labels = Labels()
-    assert labels.codes(pa.array(["x", None, "x"])).tolist() == [0, 1, 0]
-    assert labels.codes(pa.array([500, None], pa.int32())).tolist() == [2, 1]
+    columns = [pa.array(["x", None, "x"]), pa.array([500, None, 7], pa.int32())]
+    rows = Rows(pa.RecordBatch.from_arrays(columns, names=["text", "number"]))
+    assert labels.codes(rows.labels("text")).tolist() == [0, 1, 0]
+    some = rows.where(np.array([True, True, False]))
+    assert labels.codes(some.labels("number")).tolist() == [2, 1]
+    assert labels.codes(some.labels("text")).tolist() == [0, 1]
     assert labels.names == ["x", None, "500"]
 
 
 def test_beyond_the_bound_labels_are_other() -> None:
     labels = Labels(labels_max=2)
-    codes = labels.codes(pa.array(["a", "b", "c", "d", "a"]))
+    codes = labels.codes(dictionary([0, 1, 2, 3, 0], ["a", "b", "c", "d"]))
     assert [labels.names[code] for code in codes] == ["a", "b", OTHER_LABEL, OTHER_LABEL, "a"]
     assert labels.overflowed
 
