@@ -10,11 +10,11 @@ import os
 import platform
 import threading
 from collections.abc import Callable
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING
 
 from contextframe_monitoring.core.clock import Clock
-from contextframe_monitoring.core.errors import MonitoringError, StoreError
+from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.errors import MonitoringError, StoreError, UnavailableError
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.machine import FileLock, SystemClock
@@ -23,6 +23,11 @@ from contextframe_monitoring.store.retention import TrustedTime, expire, finish_
 from contextframe_monitoring.store.schemas import TABLES
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from contextframe_monitoring.export.port import MetricsPort
 
 TICK_SECONDS = 1.0
 TAKEOVER_SECONDS = 2.0
@@ -42,12 +47,15 @@ class Keeper:
         checkpoint: Callable[[str], None] = no_checkpoint,
         *,
         retention_days: int = 30,
+        open_port: Callable[[], MetricsPort] | None = None,
     ) -> None:
-        """Nothing is opened or locked yet."""
+        """Nothing is opened or locked yet. `open_port` serves metrics while this one keeps."""
         self.store = store
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         self._retention_days = retention_days
+        self._open_port = open_port
+        self._port: MetricsPort | None = None
         self._time = TrustedTime(self._clock)
         self._lock = FileLock(store.spool_root / KEEPER_LOCK)
         self._drain: Drain | None = None
@@ -101,6 +109,9 @@ class Keeper:
     def release(self) -> None:
         """Stop being the keeper."""
         self._drain = None
+        if self._port is not None:
+            self._port.close()
+            self._port = None
         self._lock.release()
 
     def drain(self) -> int:
@@ -165,7 +176,7 @@ class Keeper:
         try:
             if self.take():
                 frames = self.drain()
-                error = self._about_unreadable()
+                error = self._about_unreadable() or self._about_port()
                 self._compact_daily()
         except MonitoringError as problem:
             error = str(problem)
@@ -181,6 +192,18 @@ class Keeper:
     def _about_unreadable(self) -> str | None:
         unreadable = self._drain.unreadable if self._drain is not None else {}
         return next((f"writer {name}: {why}" for name, why in unreadable.items()), None)
+
+    def _about_port(self) -> str | None:
+        """Open the metrics port where one is wanted; return why it can't be, None when all is well.
+
+        A port that is taken harms nothing else, and is tried again.
+        """
+        if self._port is None and self._open_port is not None:
+            try:
+                self._port = self._open_port()
+            except UnavailableError as problem:
+                return str(problem)
+        return None
 
     def _note_quietly(self) -> None:
         try:
@@ -200,6 +223,23 @@ class Keeper:
         if self._lock.held:
             self.tick()
         self.release()
+
+
+def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
+    """Return the keeper of a store as the configuration wants it."""
+
+    def open_port() -> MetricsPort:
+        from contextframe_monitoring.export.exporter import MetricsExporter
+        from contextframe_monitoring.export.port import MetricsPort
+
+        exporter = MetricsExporter(store, config)
+        return MetricsPort(exporter.exposition, config.prometheus_port)
+
+    return Keeper(
+        store,
+        retention_days=config.metrics_retention_days,
+        open_port=open_port if config.prometheus_enabled else None,
+    )
 
 
 def drain_once(store: Store) -> int:

@@ -51,10 +51,11 @@ def keep(
 
     Waits in line when another process keeps the store already.
     """
-    from contextframe_monitoring.keeper import Keeper
+    from contextframe_monitoring.keeper import keeper_of
     from contextframe_monitoring.store.store import store_of
 
-    keeper = Keeper(store_of(settings(store, config)))
+    found = settings(store, config)
+    keeper = keeper_of(store_of(found), found)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -56,7 +56,7 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     prometheus_labels: list[str] = msgspec.field(default_factory=list)
     """Attributes that become labels of custom metrics and events."""
     cloudwatch_enabled: bool = False
-    """Push metrics to CloudWatch. This version has no such exporter: status says so."""
+    """Push metrics to CloudWatch. This version has no such exporter, and status says so."""
     cloudwatch_namespace: str = "ContextFrame/MCP"
     """Namespace of the metrics there."""
 

@@ -82,9 +82,9 @@ def _monitored(config: MonitoringConfig) -> Iterator[Monitor]:
 def _keep(monitor: Monitor, stop: threading.Event) -> None:
     if stop.wait(KEEPER_DELAY_SECONDS) or not monitor.config.enabled:
         return
-    from contextframe_monitoring.keeper import Keeper
+    from contextframe_monitoring.keeper import keeper_of
 
-    Keeper(monitor.store).run(stop)
+    keeper_of(monitor.store, monitor.config).run(stop)
 
 
 def _quiet() -> None:

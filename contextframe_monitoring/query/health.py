@@ -177,6 +177,13 @@ def _findings(
         found.append(
             Finding(problem="monitoring is switched off", remedy="set enabled = true to record")
         )
+    if config.cloudwatch_enabled:
+        found.append(
+            Finding(
+                problem="cloudwatch_enabled is set, but this version has no CloudWatch exporter",
+                remedy="set it to false; prometheus_enabled and export are there",
+            )
+        )
     for reason, count in sorted(lost.items()):
         found.append(Finding(problem=f"{count} record(s) were lost: {reason}", remedy="run verify"))
     if quarantined:
