@@ -50,6 +50,7 @@ def store(tmp_path: Path) -> str:
     return uri
 
 
+@pytest.mark.requirement("spine:command:report")
 def test_report_performance_prints_a_table(store: str) -> None:
     done = run_process("report", "performance", "--store", store)
     assert done.returncode == 0, done.stderr
@@ -59,6 +60,7 @@ def test_report_performance_prints_a_table(store: str) -> None:
     assert row.split()[:4] == ["add", "10", "20", "%"]
 
 
+@pytest.mark.requirement("spine:command:json")
 @pytest.mark.parametrize(
     ("kind", "key", "value"),
     [("performance", "total_operations", 10), ("usage", "total_events", 1)],
@@ -112,6 +114,7 @@ def test_a_wrong_word_is_one_line_and_status_2(
     assert message in line
 
 
+@pytest.mark.requirement("spine:command:verify")
 def test_verify_proves_completeness(store: str) -> None:
     done = run("verify", "--store", store, "--json")
     assert done.returncode == 0
@@ -129,6 +132,7 @@ def test_verify_proves_completeness(store: str) -> None:
     assert run("verify", "--store", store).stdout.startswith("complete: 12 recorded = 12 stored")
 
 
+@pytest.mark.requirement("spine:command:verify-exit")
 def test_verify_names_what_is_missing_and_exits_with_1(store: str) -> None:
     run("verify", "--store", store)
     table = Path(store) / "usage_metrics.lance"
@@ -148,6 +152,7 @@ def test_an_empty_store_is_complete_and_its_reports_say_so(tmp_path: Path) -> No
     assert "no " in done.stdout
 
 
+@pytest.mark.requirement("spine:fault:store-is-a-file")
 def test_a_store_that_is_a_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("x")
@@ -156,6 +161,7 @@ def test_a_store_that_is_a_file_is_refused(tmp_path: Path) -> None:
     assert "it is a file; name a folder with --store" in done.stderr
 
 
+@pytest.mark.requirement("spine:keeper:keep")
 def test_keep_drains_until_it_is_told_to_stop(store: str) -> None:
     tables = Store(store).tables
     with started("keep", "--store", store) as keeper:
@@ -164,6 +170,7 @@ def test_keep_drains_until_it_is_told_to_stop(store: str) -> None:
         assert keeper.wait(20) == 0
 
 
+@pytest.mark.requirement("spine:keeper:one", "spine:fault:two-keepers")
 def test_keep_takes_over_from_one_that_was_killed(store: str) -> None:
     tables = Store(store).tables
     with started("keep", "--store", store) as first:

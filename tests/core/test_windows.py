@@ -37,6 +37,7 @@ def parsed(since: str | None = None, until: str | None = None, tz: str = "UTC") 
     return parse_window(since, until, now_us=NOW_US, timezone=tz)
 
 
+@pytest.mark.requirement("spine:serve:windows", "004:api:time-range")
 @pytest.mark.parametrize(
     ("since", "hours"),
     [("90s", 1 / 40), ("30m", 0.5), ("24h", 24), ("7d", 168), ("2w", 336), (" 1h ", 1)],
@@ -74,6 +75,7 @@ def test_a_calendar_word_begins_at_local_midnight(
     assert window == expected
 
 
+@pytest.mark.requirement("spine:serve:windows")
 def test_a_time_without_offset_is_in_the_asked_zone() -> None:
     window = parsed("2026-11-01T12:00:00", "2026-11-02 12:30", tz="Asia/Kolkata")
     assert (window.start, window.end) == (
@@ -109,6 +111,7 @@ def test_an_end_within_a_day_ahead_is_now() -> None:
     assert parsed("24h", "2026-11-20T23:59:59") == parsed("24h")
 
 
+@pytest.mark.requirement("spine:input:times")
 @pytest.mark.parametrize(
     ("since", "until", "message"),
     [

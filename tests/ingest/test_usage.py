@@ -103,6 +103,7 @@ def test_categories_are_any_text(usage: UsageTracker, records: Records) -> None:
     ]
 
 
+@pytest.mark.requirement("002:usage:access-operations", "002:usage:query-types")
 @pytest.mark.parametrize(
     ("call", "message"),
     [

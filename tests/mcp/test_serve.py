@@ -31,6 +31,7 @@ async def total(client: Client) -> int:
     return int(result.structured_content["total_operations"])
 
 
+@pytest.mark.requirement("spine:serve:stdio-and-http", "spine:shown:serve-clients")
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_client_asks_over_stdio(tmp_path: Path, era: Any) -> None:
     store = str(tmp_path / "store")
@@ -43,6 +44,9 @@ async def test_a_client_asks_over_stdio(tmp_path: Path, era: Any) -> None:
         assert await total(client) == 12
 
 
+@pytest.mark.requirement(
+    "spine:serve:stdio-and-http", "spine:shown:serve-clients", "spine:keeper:in-serve"
+)
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_client_asks_over_http_and_the_keeper_drains(tmp_path: Path, era: Any) -> None:
     store, port = str(tmp_path / "store"), free_port()

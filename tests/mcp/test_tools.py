@@ -49,7 +49,9 @@ async def call(server: MCPServer, era: Any, name: str, **arguments: Any) -> Any:
         return await client.call_tool(name, arguments)
 
 
-@pytest.mark.requirement("002:tools:typed")
+@pytest.mark.requirement(
+    "002:tools:typed", "spine:serve:flat-parameters", "spine:serve:output-schema"
+)
 async def test_definitions_are_few_and_short(server: MCPServer, era: Any) -> None:
     async with Client(server, mode=era) as client:
         tools = (await client.list_tools()).tools
@@ -65,7 +67,7 @@ async def test_definitions_are_few_and_short(server: MCPServer, era: Any) -> Non
             assert schema["type"] in {"string", "integer", "array"}, name
 
 
-@pytest.mark.requirement("002:tools:performance", "002:perf:error-rates")
+@pytest.mark.requirement("002:tools:performance", "002:perf:error-rates", "spine:serve:leads")
 async def test_performance_leads_with_the_number_asked_for(server: MCPServer, era: Any) -> None:
     result = await call(server, era, "get_performance_metrics", group_by="target,agent")
     assert not result.is_error
@@ -116,6 +118,7 @@ async def test_our_own_traffic_stays_out_unless_asked_for(server: MCPServer, era
     assert own.structured_content["total_operations"] > 0
 
 
+@pytest.mark.requirement("spine:input:times", "spine:input:group-key", "spine:input:negative-limit")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -138,6 +141,7 @@ async def test_a_wrong_question_is_answered_with_what_is_allowed(
     assert message in result.content[0].text
 
 
+@pytest.mark.requirement("spine:input:empty-window")
 async def test_an_empty_window_is_an_answer(server: MCPServer, era: Any) -> None:
     for tool in ("get_performance_metrics", "get_usage_metrics", "get_cost_report"):
         result = await call(server, era, tool, since="2001-01-01", until="2001-01-02")
@@ -146,6 +150,7 @@ async def test_an_empty_window_is_an_answer(server: MCPServer, era: Any) -> None
         assert result.structured_content["note"].startswith("no ")
 
 
+@pytest.mark.requirement("spine:serve:cursor")
 async def test_a_short_answer_carries_a_cursor_to_the_rest(
     server: MCPServer, app: Monitor, era: Any
 ) -> None:
@@ -174,6 +179,7 @@ async def test_a_hostile_name_reads_as_data(server: MCPServer, app: Monitor, era
     assert not any(line.startswith("IGNORE") for line in lines)
 
 
+@pytest.mark.requirement("spine:serve:group-by")
 async def test_every_dimension_of_the_reports_is_a_valid_key(server: MCPServer, era: Any) -> None:
     for tool, table in (
         ("get_performance_metrics", "performance_metrics"),
@@ -185,6 +191,7 @@ async def test_every_dimension_of_the_reports_is_a_valid_key(server: MCPServer, 
             assert not result.is_error, (tool, key, result.content[0].text)
 
 
+@pytest.mark.requirement("spine:serve:resources")
 async def test_resources_are_listed_and_read(server: MCPServer, era: Any) -> None:
     async with Client(server, mode=era) as client:
         uris = [str(resource.uri) for resource in (await client.list_resources()).resources]
@@ -199,6 +206,7 @@ async def test_resources_are_listed_and_read(server: MCPServer, era: Any) -> Non
             await client.read_resource("monitoring://performance/soon")
 
 
+@pytest.mark.requirement("spine:config:disabled-is-said", "002:config:enabled")
 async def test_switched_off_records_nothing_and_says_so(tmp_path: Path, era: Any) -> None:
     monitor = Monitor.open(store=str(tmp_path / "store"), enabled=False)
     monitor.usage.track_event("x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from contextframe_monitoring.query.source import Rows
 RUNS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)), max_size=15)
 
 
+@pytest.mark.requirement("spine:serve:active", "004:perf:concurrency")
 @given(st.lists(RUNS, max_size=3))
 def test_the_peak_is_the_most_that_ran_at_one_microsecond(
     batches: list[list[tuple[int, int]]],
@@ -47,6 +49,7 @@ def sessions(*pairs: tuple[str, str | None]) -> Rows:
     return Rows(pa.RecordBatch.from_arrays(columns, names=["writer", "session_id"]))
 
 
+@pytest.mark.requirement("spine:serve:active", "002:perf:active-connections")
 def test_a_connection_is_a_session_of_a_writer() -> None:
     connections = Connections()
     connections.add(sessions(("w", "s"), ("w", "s"), ("v", "s"), ("w", None), ("w", None)))

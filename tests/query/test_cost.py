@@ -191,6 +191,7 @@ def test_an_empty_window_costs_nothing_and_says_so() -> None:
     }
 
 
+@pytest.mark.requirement("spine:python:unknown-model")
 def test_a_cost_that_nobody_knows_is_not_zero() -> None:
     report = asked(Tables(fact(nano=None), fact(nano=None)), "model")
     assert report.total_cost is None

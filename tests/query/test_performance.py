@@ -44,6 +44,18 @@ def asked(source: Any, *group_by: str, window: Window = WINDOW, **rest: Any) -> 
     return performance_report(source, query, CONFIG)
 
 
+@pytest.mark.requirement(
+    "spine:serve:performance",
+    "spine:serve:slowest",
+    "spine:config:slow",
+    "002:config:slow-query",
+    "002:config:error-rate",
+    "002:perf:percentiles",
+    "002:perf:throughput",
+    "004:perf:p90",
+    "004:perf:error-rates",
+    "004:svc:throughput",
+)
 def test_the_whole_report_of_a_few_operations() -> None:
     source = Tables(
         operation(0, 10.0, request_size=5, result_size=50, request_tokens=2, result_tokens=20,
@@ -163,6 +175,7 @@ def test_the_whole_report_of_a_few_operations() -> None:
     }
 
 
+@pytest.mark.requirement("spine:serve:trend", "004:hist:trends")
 def test_the_trend_has_a_point_for_each_bucket() -> None:
     source = Tables(operation(0, 10.0), operation(1, 30.0, status="error"))
     trend = asked(source, window=Window(START, START + 2 * HOUR_US)).trend
@@ -173,6 +186,7 @@ def test_the_trend_has_a_point_for_each_bucket() -> None:
     ]
 
 
+@pytest.mark.requirement("spine:input:empty-window")
 def test_an_empty_window_says_so() -> None:
     report = asked(Tables(), "target", "agent")
     assert report.note == "no operations in this window"
@@ -264,6 +278,7 @@ def test_several_values_of_an_attribute_make_one_label_and_match_each() -> None:
     assert asked(source, where={"attribute:tool": "Read"}).total_operations == 1
 
 
+@pytest.mark.requirement("spine:input:group-key")
 @pytest.mark.parametrize("field", ["group_by", "where"])
 def test_an_unknown_key_is_refused_with_what_is_allowed(field: str) -> None:
     source = Tables(operation(attributes=("region=eu",)))

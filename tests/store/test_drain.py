@@ -90,6 +90,7 @@ def assert_whole(store: Store, *recorders: Recorder) -> None:
     assert (report.findings, report.stored) == ([], len(expected))
 
 
+@pytest.mark.requirement("spine:keeper:ledger")
 def test_a_batch_goes_through_its_steps_in_order(store: Store) -> None:
     first, second = recorded_into(store, 30), recorded_into(store, 20, close=False)
     steps: list[str] = []
@@ -101,6 +102,7 @@ def test_a_batch_goes_through_its_steps_in_order(store: Store) -> None:
     assert drain.run() == 0
 
 
+@pytest.mark.requirement("spine:keeper:exactly-once", "spine:fault:keeper-killed")
 @pytest.mark.parametrize("nth", range(len(STEPS)))
 def test_killed_at_any_step_the_next_keeper_stores_everything_once(store: Store, nth: int) -> None:
     dead, alive = recorded_into(store, 30), recorded_into(store, 20, close=False)
@@ -233,6 +235,7 @@ def assert_stored_once(store: Store, recorder: Recorder) -> None:
     assert stored_in(store) == seen_by_a_reader(Snapshot(store)) == once(recorder)
 
 
+@pytest.mark.requirement("spine:fault:damaged-segment")
 @pytest.mark.parametrize("alive", [True, False])
 def test_a_damaged_frame_costs_itself_and_is_kept_aside_and_counted(
     store: Store, alive: bool
@@ -286,6 +289,7 @@ def test_a_frame_that_is_no_record_is_kept_aside_and_its_neighbours_are_stored(
     assert aside[2].startswith("frame 2 is no record (")
 
 
+@pytest.mark.requirement("spine:spool:unknown-version")
 def test_a_segment_of_a_newer_format_stays_where_it_is_and_so_does_what_follows(
     store: Store,
 ) -> None:
@@ -353,6 +357,7 @@ def test_an_older_copy_of_the_ledger_loses_and_repeats_nothing(store: Store) -> 
     assert seen_by_a_reader(Snapshot(store)) == once(alive) + once(early) + once(late)
 
 
+@pytest.mark.requirement("spine:fault:deleted-table")
 def test_a_table_that_was_deleted_is_made_again_and_verify_says_what_is_gone(
     store: Store,
 ) -> None:

@@ -149,6 +149,7 @@ def known(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
 
 
+@pytest.mark.requirement("spine:record:kinds")
 @pytest.mark.parametrize(("record", "table", "expected"), GOLDEN)
 def test_every_field_stands_in_its_column(
     record: Record, table: str, expected: dict[str, Any]
@@ -241,6 +242,7 @@ RECORDS = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.requirement("spine:input:attributes")
 @LAW
 @given(st.lists(RECORDS, max_size=12))
 def test_whatever_could_be_recorded_becomes_one_row_each(records: list[Record]) -> None:

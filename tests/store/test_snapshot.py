@@ -66,6 +66,7 @@ def assert_seen(seen: Counter[tuple[str, int]], expected: Counter[tuple[str, int
     assert set(seen.values()) == {1}
 
 
+@pytest.mark.requirement("spine:readers:complete")
 @pytest.mark.parametrize("drained_before", [False, True])
 @pytest.mark.parametrize("drains", [1, 3])
 def test_a_drain_between_spools_and_ledger_is_seen_once(
@@ -81,6 +82,7 @@ def test_a_drain_between_spools_and_ledger_is_seen_once(
     assert_seen(seen_by_a_reader(Snapshot(store)), expected)
 
 
+@pytest.mark.requirement("spine:readers:complete")
 @pytest.mark.parametrize("drains", [1, 3])
 def test_a_drain_between_ledger_and_tables_is_seen_once(store: Store, drains: int) -> None:
     dead, alive = recorded_into(store, 30), recorded_into(store, 20, close=False)
@@ -137,6 +139,7 @@ def test_rows_of_a_batch_that_is_not_done_are_seen_in_the_spool_only(store: Stor
     assert seen_by_a_reader(snapshot) == once(recorder)
 
 
+@pytest.mark.requirement("spine:readers:fresh")
 def test_a_store_that_nobody_drained_is_read_from_its_spool(store: Store) -> None:
     assert seen_by_a_reader(Snapshot(store)) == {}
     recorder = recorded_into(store, 30, close=False)

@@ -69,6 +69,7 @@ def test_processes_that_make_it_at_the_same_time_all_succeed(tmp_path: Path) -> 
     assert [process.communicate()[0] for process in processes] == ["(0, {})\n"] * 4
 
 
+@pytest.mark.requirement("spine:fault:newer")
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     made(tmp_path)
     with sqlite3.connect(tmp_path / STATE_FILE) as connection:
@@ -130,6 +131,7 @@ def test_readers_are_not_held_up_by_a_writer(tmp_path: Path) -> None:
     other.close()
 
 
+@pytest.mark.requirement("spine:fault:full")
 def test_a_full_disk_is_named_and_nothing_is_lost_when_it_has_room_again(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 400 << 10) as disk:
         ledger = made(disk.path)

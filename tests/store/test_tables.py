@@ -89,6 +89,7 @@ def test_another_process_finds_what_was_appended(tables: Tables) -> None:
     assert other.count(PERFORMANCE) == 6
 
 
+@pytest.mark.requirement("spine:fault:deleted-table")
 def test_a_table_that_was_deleted_while_we_run_is_made_again(tables: Tables) -> None:
     other = Tables(tables.store)
     tables.append(PERFORMANCE, some_rows(1, 3, batch=1))
@@ -99,6 +100,7 @@ def test_a_table_that_was_deleted_while_we_run_is_made_again(tables: Tables) -> 
     assert targets(tables) == targets(other) == ["tool 4", "tool 5"]
 
 
+@pytest.mark.requirement("spine:fault:newer")
 def test_a_table_of_a_newer_format_is_refused(tables: Tables) -> None:
     newer = dict(PERFORMANCE_SCHEMA.metadata) | {b"contextframe_monitoring.format": b"2"}
     lance.write_dataset(
@@ -125,6 +127,7 @@ def test_a_damaged_table_is_an_error_that_names_it(tables: Tables) -> None:
         Tables(tables.store).count(PERFORMANCE)
 
 
+@pytest.mark.requirement("spine:fault:full")
 def test_a_full_disk_is_named_and_the_table_stays_as_it_was(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 1 << 20) as disk:
         tables = Tables(str(disk.path / "store"))

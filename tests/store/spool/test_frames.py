@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ def test_what_was_put_comes_out_in_order_before_any_number_of_zeros(
     assert (scan.damaged, scan.end) == (0, len(data))
 
 
+@pytest.mark.requirement("spine:spool:damage")
 @LAW
 @given(st.data())
 def test_damage_costs_only_the_frames_that_it_touches(data: st.DataObject) -> None:

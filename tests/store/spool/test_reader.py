@@ -74,6 +74,7 @@ def test_frames_can_be_asked_for_again(tmp_path: Path) -> None:
     assert frames_of(view) == frames_of(view) == [(1, b"one")]
 
 
+@pytest.mark.requirement("spine:spool:unknown-version")
 def test_a_newer_format_is_left_alone_and_named(dead_segment: Path, tmp_path: Path) -> None:
     block = bytearray(dead_segment.read_bytes())
     header = only_writer(dead_segment.parents[2]).header
@@ -221,6 +222,7 @@ def test_a_segment_that_goes_while_it_is_read_is_none(tmp_path: Path) -> None:
     assert read_segment(tmp_path / "gone.seg", live=True) is None
 
 
+@pytest.mark.requirement("spine:fault:damaged-segment")
 def test_a_damaged_segment_is_moved_aside_under_the_name_of_its_writer(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.put(b"one")

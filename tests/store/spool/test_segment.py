@@ -51,6 +51,7 @@ def header_of(path: Path) -> Header | None:
     return read_header(path.read_bytes()[:HEADER_BYTES])
 
 
+@pytest.mark.requirement("spine:spool:header")
 @LAW
 @given(
     st.builds(

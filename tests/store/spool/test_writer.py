@@ -25,6 +25,7 @@ BACKENDS = pytest.mark.parametrize("backend", ["mmap", "write"])
 LARGE = bytes(40_000)
 
 
+@pytest.mark.requirement("spine:record:safe-when-back", "spine:spool:back-ends")
 @BACKENDS
 def test_a_record_is_readable_by_others_when_put_returns(tmp_path: Path, backend: Backend) -> None:
     spool = Spool(tmp_path, backend=backend, label="me")
@@ -35,6 +36,7 @@ def test_a_record_is_readable_by_others_when_put_returns(tmp_path: Path, backend
     assert (view.header.label, view.header.pid) == ("me", os.getpid())
 
 
+@pytest.mark.requirement("spine:spool:writer-folder")
 @BACKENDS
 def test_segments_start_small_double_to_a_bound_and_are_sealed_in_order(
     tmp_path: Path, backend: Backend
@@ -71,6 +73,7 @@ def test_a_spool_never_takes_more_than_its_bound_and_goes_on_when_it_was_drained
     assert spool.seq == 61
 
 
+@pytest.mark.requirement("spine:record:lost-takes-seq")
 @BACKENDS
 def test_the_largest_record_is_kept_and_a_larger_one_is_counted(
     tmp_path: Path, backend: Backend
@@ -84,6 +87,7 @@ def test_the_largest_record_is_kept_and_a_larger_one_is_counted(
     assert spool.losses == {"too_large": 1}
 
 
+@pytest.mark.requirement("spine:spool:counters-survive")
 @BACKENDS
 def test_losses_stand_in_the_header_at_once(tmp_path: Path, backend: Backend) -> None:
     spool = Spool(tmp_path, backend=backend)
@@ -159,6 +163,7 @@ def test_a_folder_that_was_deleted_is_made_again_with_the_next_segment(tmp_path:
     assert (view.alive, [seq for seq, _ in frames_of(view)]) == (True, [3, 4, 5])
 
 
+@pytest.mark.requirement("spine:fault:spool-full")
 @BACKENDS
 def test_a_full_disk_costs_records_but_neither_a_signal_nor_an_error(
     tmp_path: Path, backend: Backend
@@ -236,6 +241,7 @@ def test_new_segments_are_told_after_their_first_frame_and_outside_the_lock(tmp_
     assert len(frames_in(tmp_path)) == spool.seq == 5
 
 
+@pytest.mark.requirement("spine:record:writer-seq")
 @BACKENDS
 def test_many_threads_share_one_writer_without_a_gap(tmp_path: Path, backend: Backend) -> None:
     spool = Spool(tmp_path, backend=backend)
@@ -300,6 +306,7 @@ class Recording:
         self.spool.put(b"from a finalizer")
 
 
+@pytest.mark.requirement("spine:spool:reentrance")
 @pytest.mark.parametrize("meddle", ["signal", "finalizer", "lose"])
 def test_a_record_within_a_record_is_a_counted_loss_not_a_deadlock(
     tmp_path: Path, meddle: str

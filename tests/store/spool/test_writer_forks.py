@@ -36,6 +36,7 @@ def in_child(work: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.requirement("spine:spool:fork")
 @BACKENDS
 def test_what_parent_and_child_acknowledged_is_readable_from_two_writers(
     tmp_path: Path, backend: Backend
