@@ -2,7 +2,7 @@
 # make are enough. `make` alone lists the targets.
 
 PYTHON ?= python3
-BENCHES ?= overhead record wrap
+BENCHES ?= overhead record wrap serve
 PYTEST_ARGS ?=
 
 VENV := .venv

@@ -1,4 +1,4 @@
-"""The command `contextframe-monitoring`. `wrap` starts without anything heavy."""
+"""The command `contextframe-monitoring`. `wrap` and `serve` start without the command line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ def main() -> None:
         from contextframe_monitoring.mcp.wrap import main as wrap
 
         sys.exit(wrap(sys.argv[2:]))
+    if sys.argv[1:2] == ["serve"] and "--help" not in sys.argv:
+        from contextframe_monitoring.mcp.serve import main as serve
+
+        sys.exit(serve(sys.argv[2:]))
     from contextframe_monitoring.cli import app
 
     app()

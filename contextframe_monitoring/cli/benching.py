@@ -15,9 +15,10 @@ _HOMES = {
     "overhead": "contextframe_monitoring.bench.overhead",
     "record": "contextframe_monitoring.bench.record",
     "wrap": "contextframe_monitoring.bench.wrap",
+    "serve": "contextframe_monitoring.bench.serve",
 }
 NAMES = tuple(_HOMES)
-_ROUNDS = {"overhead": 1000, "record": 50_000, "wrap": 300}
+_ROUNDS = {"overhead": 1000, "record": 50_000, "wrap": 300, "serve": 10}
 
 
 @edge

@@ -4,12 +4,14 @@ lines.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from contextframe_monitoring.core.errors import shown
-from contextframe_monitoring.core.reports import CostReport, PerformanceReport, UsageReport
-from contextframe_monitoring.core.reports.report import Period
-from contextframe_monitoring.core.status import StatusReport, WriterStatus
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.core.reports import CostReport, PerformanceReport, UsageReport
+    from contextframe_monitoring.core.reports.report import Period
+    from contextframe_monitoring.core.status import StatusReport, WriterStatus
 
 _LINES_MAX = 50
 _PLAIN_CHARS_MAX = 80

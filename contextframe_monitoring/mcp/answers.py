@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
-from contextframe_monitoring.core.reports import Report
 from contextframe_monitoring.core.sayings import Said
 from contextframe_monitoring.core.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.core.reports import Report
 
 
 def answer(headline: str, lines: Sequence[str], structured: dict[str, Any]) -> CallToolResult:

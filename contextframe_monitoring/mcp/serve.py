@@ -4,22 +4,51 @@ beside it.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import ipaddress
 import logging
+import os
+import sys
 import threading
 from collections.abc import Iterator
 
 from contextframe_monitoring.core.config import MonitoringConfig
-from contextframe_monitoring.core.errors import InvalidError, UnavailableError
+from contextframe_monitoring.core.errors import InvalidError, MonitoringError, UnavailableError
 from contextframe_monitoring.core.records import OWN_SERVER
 from contextframe_monitoring.mcp.server import build_server
 from contextframe_monitoring.monitor import Monitor
+from contextframe_monitoring.store.settings import load_config
+
+EXIT_FINDING, EXIT_USAGE = 1, 2
+_USAGE = ("invalid", "not_found", "limited")
 
 KEEPER_DELAY_SECONDS = 2.0
 """The keeper's imports take a second of the interpreter: they wait until the first answers are
 out.
 """
+
+
+def main(arguments: list[str]) -> int:
+    """Run `serve` with its arguments and return the exit status.
+
+    The same as the command that `--help` shows, without the command line's imports: a client waits
+    for the first answer.
+    """
+    parser = argparse.ArgumentParser(prog="contextframe-monitoring serve", add_help=False)
+    for option in ("--http", "--store", "--config"):
+        parser.add_argument(option)
+    given = parser.parse_args(arguments)
+    try:
+        config = load_config(given.config, os.environ, store=given.store)
+        if given.http is None:
+            serve_stdio(config)
+        else:
+            serve_http(config, given.http)
+    except MonitoringError as error:
+        print(f"contextframe-monitoring: {error}", file=sys.stderr)  # noqa: T201 - the edge
+        return EXIT_USAGE if error.code in _USAGE else EXIT_FINDING
+    return 0
 
 
 def serve_stdio(config: MonitoringConfig) -> None:

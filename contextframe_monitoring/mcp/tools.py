@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from contextframe_monitoring.core.cursor import next_cursor
 from contextframe_monitoring.core.errors import MonitoringError
 from contextframe_monitoring.core.queries import ReportQuery, filters, group_keys
-from contextframe_monitoring.core.reports import Report
 from contextframe_monitoring.core.sayings import (
     Said,
     say_cost,
@@ -23,6 +22,9 @@ from contextframe_monitoring.core.sayings import (
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.answers import answer, fitted, structure
 from contextframe_monitoring.monitor import Monitor
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.core.reports import Report
 
 TOOL_NAMES = (
     "get_usage_metrics",
