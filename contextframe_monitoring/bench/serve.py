@@ -56,14 +56,12 @@ def run(rounds: int) -> dict[str, Any]:
 def render(result: dict[str, Any]) -> str:
     """Return the figures as text."""
     idle = result["idle_keeper_percent"]
-    return "\n".join(
-        [
-            f"first answer over stdio, {result['rounds']} interleaved rounds:",
-            f"  bare MCPServer {result['bare_ms']:.0f} ms, serve {result['serve_ms']:.0f} ms, "
-            f"ratio {result['ratio']:.2f}",
-            "idle keeper: "
-            + ("not measured on this system" if idle is None else f"{idle:.2f} % of a core"),
-        ]
+    shown = "not measured on this system" if idle is None else f"{idle:.2f} % of a core"
+    return (
+        f"first answer over stdio, {result['rounds']} interleaved rounds:\n"
+        f"  bare MCPServer {result['bare_ms']:.0f} ms, serve {result['serve_ms']:.0f} ms, "
+        f"ratio {result['ratio']:.2f}\n"
+        f"idle keeper: {shown}"
     )
 
 
