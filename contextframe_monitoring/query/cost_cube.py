@@ -88,11 +88,9 @@ class CostCube:
         self.columns = tuple(dict.fromkeys((*COST_COLUMNS, *self._grouping.columns)))
         self._nano_usd, self._counts, self._unknown = (IntegerSums() for _ in range(3))
         self._tokens = [IntegerSums() for _ in TOKENS]
-        self.rows = 0
 
     def add(self, rows: Rows) -> None:
         """Add facts."""
-        self.rows += len(rows)
         codes = self._grouping.codes(rows)
         groups = len(self._grouping)
         facts = _facts(rows.labels("metadata"))

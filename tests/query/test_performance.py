@@ -282,6 +282,12 @@ def test_an_unknown_key_is_refused_in_an_empty_window_too() -> None:
     assert asked(Tables(), "feature").total_operations == 0
 
 
+def test_a_key_of_another_table_is_no_mistake_but_nothing_has_it() -> None:
+    report = asked(Tables(operation()), "model")
+    assert [(row.category, row.count) for row in report.breakdown] == [("(none)", 1)]
+    assert report.note == "no row in this window has: model"
+
+
 def test_an_attribute_that_only_other_rows_have_is_no_mistake() -> None:
     source = Tables(operation(attributes=("region=eu",), agent_id="a"), operation(agent_id="b"))
     report = asked(source, "region", where={"agent": "b"})
