@@ -100,7 +100,9 @@ class Scan:
         if not self.rows_read:
             return [nothing]
         absent = [name for name in self.query.group_by if self._is_absent(name)]
-        return [f"no row in this window has: {', '.join(map(bounded_name, absent))}"] if absent else []
+        return (
+            [f"no row in this window has: {', '.join(map(bounded_name, absent))}"] if absent else []
+        )
 
     def _is_absent(self, name: str) -> bool:
         key = self._keys[name]
