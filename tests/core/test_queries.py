@@ -14,6 +14,7 @@ from contextframe_monitoring.core.windows import Window
 WINDOW = Window(0, 1)
 
 
+@pytest.mark.requirement("spine:input:negative-limit")
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -50,6 +50,7 @@ def test_without_a_word_the_window_is_the_last_day() -> None:
     assert parsed() == parsed("24h")
 
 
+@pytest.mark.requirement("003:costs:period")
 @pytest.mark.parametrize(
     ("word", "start", "end", "period_end"),
     [
@@ -74,6 +75,7 @@ def test_a_calendar_word_begins_at_local_midnight(
     assert window == expected
 
 
+@pytest.mark.requirement("spine:serve:windows")
 def test_a_time_without_offset_is_in_the_asked_zone() -> None:
     window = parsed("2026-11-01T12:00:00", "2026-11-02 12:30", tz="Asia/Kolkata")
     assert (window.start, window.end) == (
@@ -109,6 +111,7 @@ def test_an_end_within_a_day_ahead_is_now() -> None:
     assert parsed("24h", "2026-11-20T23:59:59") == parsed("24h")
 
 
+@pytest.mark.requirement("spine:input:times")
 @pytest.mark.parametrize(
     ("since", "until", "message"),
     [

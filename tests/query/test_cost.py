@@ -55,6 +55,14 @@ def asked(source: Any, *group_by: str, window: Window = MONTH, **rest: Any) -> C
     return cost_report(source, query, CONFIG, **outside)
 
 
+@pytest.mark.requirement("003:costs:out-period")
+@pytest.mark.requirement("003:costs:out-total")
+@pytest.mark.requirement("003:costs:out-breakdown")
+@pytest.mark.requirement("003:costs:out-percentage")
+@pytest.mark.requirement("003:costs:out-trend")
+@pytest.mark.requirement("003:costs:out-estimated")
+@pytest.mark.requirement("003:costs:out-budget-status")
+@pytest.mark.requirement("003:costs:out-days-left")
 def test_the_whole_report_of_a_few_facts() -> None:
     source = Tables(
         fact(0, 2 * USD, input_tokens=100, cache_read_tokens=50, output_tokens=7,
@@ -173,6 +181,7 @@ def test_the_whole_report_of_a_few_facts() -> None:
     }
 
 
+@pytest.mark.requirement("003:stats:zero-safe")
 def test_an_empty_window_costs_nothing_and_says_so() -> None:
     report = asked(Tables(), "model", monthly_budget=Decimal(10))
     assert report.note == "no costs in this window"
@@ -191,6 +200,7 @@ def test_an_empty_window_costs_nothing_and_says_so() -> None:
     }
 
 
+@pytest.mark.requirement("spine:python:unknown-model")
 def test_a_cost_that_nobody_knows_is_not_zero() -> None:
     report = asked(Tables(fact(nano=None), fact(nano=None)), "model")
     assert report.total_cost is None
@@ -232,6 +242,7 @@ def test_corrections_change_sums_but_a_fact_counts_once() -> None:
     assert report.note is None
 
 
+@pytest.mark.requirement("003:stats:order")
 def test_breakdowns_stand_by_cost_even_by_day() -> None:
     source = Tables(fact(0, 1), fact(DAY_US, 3), fact(2 * DAY_US, 2), fact(3 * DAY_US, None))
     rows = asked(source, "day").breakdown
@@ -240,6 +251,7 @@ def test_breakdowns_stand_by_cost_even_by_day() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.requirement("003:costs:group-feature")
 def test_tools_and_features_are_attributes() -> None:
     source = Tables(
         fact(attributes=("feature=chat", "tool=Bash", "tool=Read")),
@@ -289,6 +301,7 @@ def test_what_the_cache_saved_is_priced_by_day_and_model() -> None:
     assert asked(Tables(), savings=savings).cache_savings == 0
 
 
+@pytest.mark.requirement("003:stats:budget-states")
 @pytest.mark.parametrize(
     ("budget", "status", "days"),
     [(None, "no_budget", None), (100, "under_budget", 96.0), (11, "under_budget", 7.0),

@@ -68,6 +68,13 @@ def asked(source: Any, *group_by: str, window: Window = WINDOW, **rest: Any) -> 
     return usage_report(source, ReportQuery(window=window, group_by=group_by, **rest), CONFIG)
 
 
+@pytest.mark.requirement("002:usage:frequency")
+@pytest.mark.requirement("002:usage:query-patterns")
+@pytest.mark.requirement("002:usage:collections")
+@pytest.mark.requirement("002:usage:time-patterns")
+@pytest.mark.requirement("002:perf:custom-read-back")
+@pytest.mark.requirement("spine:events:report")
+@pytest.mark.requirement("spine:usage:hashes")
 def test_the_whole_report_of_a_few_uses() -> None:
     source = Tables(
         access("d1", "search_hit", 0, agent_id="a", category="docs"),
@@ -180,6 +187,7 @@ def test_the_whole_report_of_a_few_uses() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.requirement("spine:input:empty-window")
 def test_an_empty_window_says_so() -> None:
     report = asked(Tables(), "document", "day")
     assert report.note == "no usage in this window"
@@ -218,6 +226,8 @@ def test_keys_mean_the_rows_of_their_kind(key: str, rows: list[tuple[str, int]])
         assert sum(row.count for row in report.breakdown) == report.total_events == 4
 
 
+@pytest.mark.requirement("002:perf:custom-read-back")
+@pytest.mark.requirement("spine:python:metric-kinds")
 def test_metrics_are_filtered_by_tag_and_time() -> None:
     source = Tables(
         metric("m", 1.0, attributes=("host=a",)), metric("m", 5.0, attributes=("host=b",)),
@@ -235,6 +245,7 @@ def test_the_last_value_of_a_gauge_is_the_latest_in_time() -> None:
     assert [found.last for found in asked(source).metrics] == [1.0]
 
 
+@pytest.mark.requirement("002:usage:click-through")
 @pytest.mark.parametrize(
     ("hit", "read", "clicked"),
     [
