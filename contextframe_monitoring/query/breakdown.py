@@ -12,7 +12,7 @@ from contextframe_monitoring.core.reports import Period, Resolution
 from contextframe_monitoring.core.windows import Window, iso
 from contextframe_monitoring.query.grouping import Grouping
 from contextframe_monitoring.query.keys import TimeKey
-from contextframe_monitoring.query.source import RowSource
+from contextframe_monitoring.query.scan import Scan
 
 CATEGORY_JOIN = " / "
 
@@ -70,13 +70,11 @@ def period(window: Window) -> Period:
     return Period(start=window.start, end=window.end, timezone=window.timezone, name=window.period)
 
 
-def raw_resolution(
-    source: RowSource, table: str, window: Window, *, exact: bool = True
-) -> Resolution:
+def raw_resolution(scan: Scan, *, exact: bool = True) -> Resolution:
     """Return the resolution of an answer from raw rows; percentiles may be from histograms."""
-    oldest = source.oldest_us(table)
+    oldest = scan.oldest_us
     return Resolution(
         exact=exact,
         quantile_error=0.0 if exact else round(QUANTILE_ERROR, 4),
-        raw_since=None if oldest is None else iso(oldest, window.timezone),
+        raw_since=None if oldest is None else iso(oldest, scan.query.window.timezone),
     )

@@ -90,7 +90,8 @@ def cost_report(
     movers = _mover_keys(query)
     names = (*query.group_by, *_DIMENSIONS)
     names = (*names, "day", *movers) if query.detail else names
-    cube = _read(Scan(source, COST, query), names)
+    scan = Scan(source, COST, query)
+    cube = _read(scan, names)
     total = cube.by()[()]
     breakdown, more = _breakdown(query, cube, total)
     sections: dict[str, Any] = {}
@@ -99,7 +100,7 @@ def cost_report(
         sections = {
             "trend": trend(query.window, by_day),
             "projection": projection(query.window, by_day, monthly_budget),
-            "previous": _previous(source, query, total, cube.by(*movers)),
+            "previous": _previous(scan, total, cube.by(*movers)),
             "cache_savings": _savings(cube, savings),
             "provenance": _provenance(cube, total),
         }
@@ -110,8 +111,8 @@ def cost_report(
         unknown=_unknown(cube, total),
         breakdown=breakdown,
         more=more,
-        resolution=raw_resolution(source, COST, query.window),
-        note=_note(cube, total, config),
+        resolution=raw_resolution(scan),
+        note=_note(scan, total, config),
         **sections,
     )
 
@@ -219,18 +220,16 @@ def _savings(cube: CostCube, savings: CacheSavings | None) -> Decimal | None:
     return None if amounts and not known else sum(known, Decimal(0))
 
 
-def _previous(
-    source: RowSource, query: ReportQuery, now: CostSum, by_mover: Mapping[Labels, CostSum]
-) -> PreviousCost | None:
+def _previous(scan: Scan, now: CostSum, by_mover: Mapping[Labels, CostSum]) -> PreviousCost | None:
     """Return the window before; None when raw rows don't reach into it."""
-    window = query.window.previous()
-    oldest = source.oldest_us(COST)
+    query = scan.query
+    window, oldest = query.window.previous(), scan.oldest_us
     if window is None or oldest is None or oldest >= window.end_us:
         return None
     movers = _mover_keys(query)
     before_query = replace(query.over(window).ungrouped(), group_by=movers)
-    scan = Scan(source, COST, before_query, strict=False)
-    cube = _read(scan, (*movers, "provenance"))
+    earlier = Scan(scan.source, COST, before_query, strict=False)
+    cube = _read(earlier, (*movers, "provenance"))
     before = cube.by()[()]
     total, now_total = before.known_nano_usd, now.known_nano_usd
     change = None if total is None or now_total is None else now_total - total
@@ -262,10 +261,8 @@ def _movers(now: Mapping[Labels, CostSum], before: Mapping[Labels, CostSum]) -> 
     )
 
 
-def _note(cube: CostCube, total: CostSum, config: MonitoringConfig) -> str | None:
-    notes = []
-    if not cube.rows:
-        notes.append("no costs in this window")
+def _note(scan: Scan, total: CostSum, config: MonitoringConfig) -> str | None:
+    notes = scan.notes("no costs in this window")
     if not config.track_costs:
         notes.append("costs are not recorded now: track_costs is false")
     if total.unknown > 0:

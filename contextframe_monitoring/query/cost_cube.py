@@ -53,6 +53,11 @@ class CostSum:
         return None if self.unknown > 0 and not self.priced_rows else self.nano_usd
 
     @property
+    def is_something(self) -> bool:
+        """Whether corrections have left anything of the facts."""
+        return bool(self.nano_usd or self.count or self.unknown or any(self.tokens))
+
+    @property
     def tokens_total(self) -> int:
         """All tokens; reasoning is a part of the output."""
         return sum(self.tokens[:-1])
@@ -88,11 +93,9 @@ class CostCube:
         self.columns = tuple(dict.fromkeys((*COST_COLUMNS, *self._grouping.columns)))
         self._nano_usd, self._counts, self._unknown = (IntegerSums() for _ in range(3))
         self._tokens = [IntegerSums() for _ in TOKENS]
-        self.rows = 0
 
     def add(self, rows: Rows) -> None:
         """Add facts."""
-        self.rows += len(rows)
         codes = self._grouping.codes(rows)
         groups = len(self._grouping)
         facts = _facts(rows.labels("metadata"))
@@ -106,7 +109,8 @@ class CostCube:
     def by(self, *names: str, billed: bool = False) -> dict[Labels, CostSum]:
         """Return the sums by the labels of these keys; without names, one sum of all.
 
-        What was billed is left out, or with `billed` the only thing taken.
+        What was billed is left out, or with `billed` the only thing taken. A group of which
+        corrections have left nothing is none.
         """
         wanted = self._is_billed() == billed
         codes, labels = self._marginal(names)
@@ -120,13 +124,10 @@ class CostCube:
             zip(*(sums.regrouped(codes, groups) for sums in self._tokens), strict=True),
             strict=True,
         )
-        present = np.bincount(codes[wanted], minlength=groups).tolist()
-        sums = {
-            label: CostSum(*column)
-            for label, column, cells in zip(labels, columns, present, strict=True)
-            if cells
-        }
-        return sums if names else sums or {(): _NOTHING}
+        sums = zip(labels, (CostSum(*column) for column in columns), strict=True)
+        if not names:
+            return dict(sums)
+        return {label: found for label, found in sums if found.is_something}
 
     def _is_billed(self) -> Mask:
         place = self._names.index("provenance")
@@ -160,6 +161,3 @@ def _facts(metadata: pa.DictionaryArray) -> Integers:
     places = pc.fill_null(metadata.indices, len(table) - 1)
     facts: Integers = table.take(places.to_numpy(zero_copy_only=False))
     return facts
-
-
-_NOTHING = CostSum(0, 0, 0, 0, (0,) * len(TOKENS))

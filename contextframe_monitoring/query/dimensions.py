@@ -65,6 +65,7 @@ _COLUMNS: Mapping[str, Mapping[str, _Column]] = {
             operation="operation",
             category="category",
             outcome="outcome",
+            status="outcome",
             kind="kind",
             unit="unit",
         ),
@@ -110,11 +111,11 @@ def key_for(table: str, name: str, window: Window) -> Key:
 
 def must_occur(table: str, name: str) -> bool:
     """Whether a key means something only if some row of the window has an attribute of that
-    name: it is neither a dimension nor an attribute that was asked for as one.
+    name: it is no dimension of any table, and was not asked for as an attribute.
     """
     return not (
         name in BUCKET_UNITS
-        or name in _COLUMNS[table]
+        or any(name in columns for columns in _COLUMNS.values())
         or name in _ATTRIBUTES.get(table, {})
         or name in WELL_KNOWN_ATTRIBUTES
         or name.startswith(ATTRIBUTE_PREFIX)

@@ -80,14 +80,14 @@ def performance_report(
         }
         sections["error_rate_threshold_exceeded"] = _exceeded(names, summaries)
     if query.detail:
-        sections["previous"] = _previous(source, query, config, total)
+        sections["previous"] = _previous(scan, config, total)
     return PerformanceReport(
         period=period(query.window),
         **_totals(total, query),
         breakdown=breakdown,
         more=more,
-        resolution=raw_resolution(source, PERFORMANCE, query.window, exact=spread.exact),
-        note=None if scan.rows_read else "no operations in this window",
+        resolution=raw_resolution(scan, exact=spread.exact),
+        note="; ".join(scan.notes("no operations in this window")) or None,
         **sections,
     )
 
@@ -193,17 +193,15 @@ class _TrafficSums:
         )
 
 
-def _previous(
-    source: RowSource, query: ReportQuery, config: MonitoringConfig, now: Summary
-) -> PreviousOperations | None:
+def _previous(scan: Scan, config: MonitoringConfig, now: Summary) -> PreviousOperations | None:
     """Return the totals of the window before; None when raw rows don't reach into it."""
-    window = query.window.previous()
-    oldest = source.oldest_us(PERFORMANCE)
+    query = scan.query
+    window, oldest = query.window.previous(), scan.oldest_us
     if window is None or oldest is None or oldest >= window.end_us:
         return None
-    scan = Scan(source, PERFORMANCE, query.over(window).ungrouped(), strict=False)
+    earlier = Scan(scan.source, PERFORMANCE, query.over(window).ungrouped(), strict=False)
     tally = OperationTally(config.slow_query_threshold_ms, query.exact_rows_max)
-    _read(scan, OperationReader(query), tally, None)
+    _read(earlier, OperationReader(query), tally, None)
     before, _ = tally.total()
     return PreviousOperations(
         total_operations=before.count,

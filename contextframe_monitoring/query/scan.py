@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -87,11 +88,30 @@ class Scan:
         own = self._servers.known(OWN_SERVER)
         return None if own is None else self._servers.codes(servers) != own
 
+    @cached_property
+    def oldest_us(self) -> int | None:
+        """How far back the raw rows of the table reach."""
+        return self.source.oldest_us(self.table)
+
+    def notes(self, nothing: str) -> list[str]:
+        """Return what should be said of the rows that were read: `nothing` when there were none,
+        and the keys that no row has.
+        """
+        if not self.rows_read:
+            return [nothing]
+        absent = [name for name in self.query.group_by if self._is_absent(name)]
+        return (
+            [f"no row in this window has: {', '.join(map(bounded_name, absent))}"] if absent else []
+        )
+
+    def _is_absent(self, name: str) -> bool:
+        key = self._keys[name]
+        return isinstance(key, AttributeKey) and not key.found
+
     def _check_keys(self) -> None:
         for where, names in (("group_by", self.query.group_by), ("where", self.query.where)):
             for name in names:
-                key = self._keys[name]
-                if isinstance(key, AttributeKey) and not key.found and must_occur(self.table, name):
+                if self._is_absent(name) and must_occur(self.table, name):
                     self._check_occurs(where, name)
 
     def _check_occurs(self, where: str, name: str) -> None:

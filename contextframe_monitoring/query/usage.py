@@ -65,7 +65,7 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
     """Return the usage report of a query. Raises `InvalidError` or `LimitedError`."""
     scan = Scan(source, USAGE, query)
     events, types = _Uses(scan), _Types()
-    detail = _Detail(query, config) if query.detail else None
+    detail = _Detail(scan, config) if query.detail else None
     with_metrics = bool(_METRIC_KEYS & {*query.group_by, *query.where})
     for rows in scan.rows(_COLUMNS if detail is None else (*_COLUMNS, *_Detail.columns)):
         masks = types.masks(rows)
@@ -78,12 +78,11 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
         if detail is not None:
             detail.add(rows, masks)
     breakdown, more = events.breakdown()
-    sections: dict[str, Any] = {"resolution": raw_resolution(source, USAGE, query.window)}
-    notes: list[str] = []
+    sections: dict[str, Any] = {"resolution": raw_resolution(scan)}
+    notes = scan.notes("no usage in this window")
     if detail is not None:
-        sections, notes = detail.sections(source)
-    if not scan.rows_read:
-        notes.append("no usage in this window")
+        sections, more_notes = detail.sections()
+        notes += more_notes
     return UsageReport(
         period=period(query.window),
         total_events=events.total,
@@ -196,8 +195,9 @@ class _Detail:
         dict.fromkeys((*DOCUMENT_COLUMNS, *SEARCH_COLUMNS, *EVENT_COLUMNS, *METRIC_COLUMNS))
     )
 
-    def __init__(self, query: ReportQuery, config: MonitoringConfig) -> None:
-        self._query = query
+    def __init__(self, scan: Scan, config: MonitoringConfig) -> None:
+        query = scan.query
+        self._scan = scan
         self._documents = Documents(query.exact_rows_max)
         self._searches = Searches(config.slow_query_threshold_ms)
         self._events = Events(query.exact_rows_max)
@@ -223,18 +223,18 @@ class _Detail:
             if mask is not None:
                 section.add(rows if mask.all() else rows.where(mask))
 
-    def sections(self, source: RowSource) -> tuple[dict[str, Any], list[str]]:
-        metrics, more_metrics = self._metrics.section(self._query.window)
+    def sections(self) -> tuple[dict[str, Any], list[str]]:
+        metrics, more_metrics = self._metrics.section(self._scan.query.window)
         notes = [f"{more_metrics} more custom metrics"] if more_metrics else []
         exact = self._events.exact and self._metrics.exact
         return {
-            "resolution": raw_resolution(source, USAGE, self._query.window, exact=exact),
+            "resolution": raw_resolution(self._scan, exact=exact),
             "accesses": self._documents.accesses(),
             "top_documents": self._documents.top(),
             "collections": self._documents.collections(),
             "click_through": self._documents.click_through() if self._documents.total else None,
             "queries": self._searches.by_type(),
-            "top_queries": self._searches.top(source, self._query),
+            "top_queries": self._searches.top(self._scan.source, self._scan.query),
             "events": self._events.section(),
             "metrics": metrics,
             "pattern": None if self._hours is None else self._hours.pattern(),

@@ -73,6 +73,7 @@ def test_hours_follow_the_local_clock_in_half_hour_zones() -> None:
     ]
 
 
+@pytest.mark.requirement("003:bucket:sizes")
 def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
     autumn = window("2026-10-29T12:00:00", "2026-11-20T00:00:00", "UTC")
     assert buckets(autumn, "week").labels() == [

@@ -30,6 +30,7 @@ def at(days: float) -> int:
     return int(days * US_PER_DAY)
 
 
+@pytest.mark.requirement("003:stats:projection")
 def test_the_estimate_is_the_daily_mean_times_the_days() -> None:
     found = forecast(month([100, 200, 300]), 0, at(3), at(30))
     assert (found.estimated_nano_usd, found.rate_nano_usd_per_day) == (200 * 30, 200)
@@ -72,6 +73,7 @@ def test_on_the_first_day_the_upper_end_is_not_known() -> None:
     assert (found.estimated_nano_usd, found.low_nano_usd, found.high_nano_usd) == (600, 10, None)
 
 
+@pytest.mark.requirement("003:stats:zero-safe")
 def test_at_the_very_start_nothing_is_divided_by_zero() -> None:
     assert forecast(month([]), 0, 1, at(30)).estimated_nano_usd == 0
     assert forecast(month([24]), 0, 1, at(30)).rate_nano_usd_per_day == 24 * 24

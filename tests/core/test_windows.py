@@ -51,6 +51,7 @@ def test_without_a_word_the_window_is_the_last_day() -> None:
     assert parsed() == parsed("24h")
 
 
+@pytest.mark.requirement("003:costs:period")
 @pytest.mark.parametrize(
     ("word", "start", "end", "period_end"),
     [

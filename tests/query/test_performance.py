@@ -56,6 +56,13 @@ def asked(source: Any, *group_by: str, window: Window = WINDOW, **rest: Any) -> 
     "004:perf:error-rates",
     "004:svc:throughput",
 )
+@pytest.mark.requirement("002:perf:percentiles")
+@pytest.mark.requirement("002:perf:throughput")
+@pytest.mark.requirement("002:perf:error-rates")
+@pytest.mark.requirement("002:perf:active-connections")
+@pytest.mark.requirement("spine:serve:active")
+@pytest.mark.requirement("spine:serve:slowest")
+@pytest.mark.requirement("003:perf:sum-slow")
 def test_the_whole_report_of_a_few_operations() -> None:
     source = Tables(
         operation(0, 10.0, request_size=5, result_size=50, request_tokens=2, result_tokens=20,
@@ -176,6 +183,7 @@ def test_the_whole_report_of_a_few_operations() -> None:
 
 
 @pytest.mark.requirement("spine:serve:trend", "004:hist:trends")
+@pytest.mark.requirement("spine:serve:trend")
 def test_the_trend_has_a_point_for_each_bucket() -> None:
     source = Tables(operation(0, 10.0), operation(1, 30.0, status="error"))
     trend = asked(source, window=Window(START, START + 2 * HOUR_US)).trend
@@ -206,6 +214,7 @@ def test_without_detail_only_totals_and_breakdown_are_told() -> None:
     ) * 2
 
 
+@pytest.mark.requirement("spine:serve:performance")
 def test_notifications_and_outbound_messages_count_where_they_are_asked_for() -> None:
     source = Tables(
         operation(), operation(kind="notification"), operation(direction="out", duration_ms=70.0)
@@ -258,6 +267,7 @@ def test_a_day_of_23_hours_is_one_group() -> None:
     assert [(row.category, row.count) for row in rows] == [("2026-03-28", 11), ("2026-03-29", 13)]
 
 
+@pytest.mark.requirement("spine:serve:group-by")
 def test_an_attribute_is_a_key_by_its_bare_name() -> None:
     source = Tables(
         operation(attributes=("region=eu", "tier=1")), operation(attributes=("region=us",)),
@@ -297,6 +307,12 @@ def test_an_unknown_key_is_refused_in_an_empty_window_too() -> None:
     assert asked(Tables(), "feature").total_operations == 0
 
 
+def test_a_key_of_another_table_is_no_mistake_but_nothing_has_it() -> None:
+    report = asked(Tables(operation()), "model")
+    assert [(row.category, row.count) for row in report.breakdown] == [("(none)", 1)]
+    assert report.note == "no row in this window has: model"
+
+
 def test_an_attribute_that_only_other_rows_have_is_no_mistake() -> None:
     source = Tables(operation(attributes=("region=eu",), agent_id="a"), operation(agent_id="b"))
     report = asked(source, "region", where={"agent": "b"})
@@ -324,11 +340,25 @@ def test_labels_in_a_report_are_printable_and_bounded() -> None:
     assert all(name.isprintable() for name in names)
 
 
+@pytest.mark.requirement("002:perf:error-rates")
 def test_two_identical_calls_count_two_and_one_of_two_errors_is_half() -> None:
     source = Tables(operation(status="success"), operation(status="error", error_type="ValueError"))
     report = asked(source, "method")
     assert (report.total_operations, report.errors, report.success_rate) == (2, 1, 0.5)
     assert report.breakdown[0].category == "tools/call"
+
+
+@pytest.mark.requirement("spine:input:many-tools")
+def test_ten_thousand_tools_are_counted_one_by_one() -> None:
+    source = Tables()
+    for part in range(4):
+        source.add(
+            *(operation(i, target=f"t{i:05}") for i in range(part * 2_500, part * 2_500 + 2_500))
+        )
+    report = asked(source, "target", limit=3, offset=9_000)
+    assert report.total_operations == 10_000
+    assert [row.category for row in report.breakdown] == ["t09000", "t09001", "t09002"]
+    assert report.more == 997
 
 
 def test_an_operation_that_ends_when_another_starts_does_not_overlap_it() -> None:
@@ -427,6 +457,7 @@ def close(row: OperationRow, expected: dict[str, Any], rel: float) -> None:
         assert near(getattr(row, name), value, rel), (row, expected)
 
 
+@pytest.mark.requirement("003:ok:aggregation")
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(RECORDS, min_size=1, max_size=3),

@@ -40,6 +40,8 @@ def access(time_us: int) -> UsageRecord:
 @pytest.mark.requirement(
     "002:usage:get-usage-stats", "002:usage:group-by", "002:usage:time-patterns"
 )
+@pytest.mark.requirement("002:usage:get-usage-stats")
+@pytest.mark.requirement("002:usage:group-by")
 def test_usage_statistics_are_grouped_by_hour_day_or_week() -> None:
     source = Tables(*(access(NOW_US - hours * 3_600_000_000) for hours in (1, 1, 30)))
     for key, rows in {
@@ -63,6 +65,9 @@ def test_a_window_of_another_year_has_nothing_of_today() -> None:
 
 
 @pytest.mark.requirement("002:cost:get-cost-report", "002:cost:group-by")
+@pytest.mark.requirement("002:cost:get-cost-report")
+@pytest.mark.requirement("002:cost:group-by")
+@pytest.mark.requirement("003:costs:group-model")
 def test_a_cost_report_is_by_agent_operation_or_model() -> None:
     source = Tables(
         CostRecord(time_us=NOW_US - 1, cost_type="llm", provider="openai", model="gpt-4",
@@ -86,6 +91,10 @@ def test_a_cost_report_is_by_agent_operation_or_model() -> None:
     "003:perf:sum-errors",
     "003:perf:sum-slow",
 )
+@pytest.mark.requirement("003:perf:summary")
+@pytest.mark.requirement("003:perf:sum-total-avg")
+@pytest.mark.requirement("003:perf:sum-percentiles")
+@pytest.mark.requirement("003:perf:sum-errors")
 def test_the_performance_summary_speaks_the_seeds_words() -> None:
     source = Tables(
         *(

@@ -75,6 +75,13 @@ def asked(source: Any, *group_by: str, window: Window = WINDOW, **rest: Any) -> 
     "spine:usage:hashes",
     "spine:python:metric-kinds",
 )
+@pytest.mark.requirement("002:usage:frequency")
+@pytest.mark.requirement("002:usage:query-patterns")
+@pytest.mark.requirement("002:usage:collections")
+@pytest.mark.requirement("002:usage:time-patterns")
+@pytest.mark.requirement("002:perf:custom-read-back")
+@pytest.mark.requirement("spine:events:report")
+@pytest.mark.requirement("spine:usage:hashes")
 def test_the_whole_report_of_a_few_uses() -> None:
     source = Tables(
         access("d1", "search_hit", 0, agent_id="a", category="docs"),
@@ -187,6 +194,7 @@ def test_the_whole_report_of_a_few_uses() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.requirement("spine:input:empty-window")
 def test_an_empty_window_says_so() -> None:
     report = asked(Tables(), "document", "day")
     assert report.note == "no usage in this window"
@@ -226,6 +234,7 @@ def test_keys_mean_the_rows_of_their_kind(key: str, rows: list[tuple[str, int]])
 
 
 @pytest.mark.requirement("002:perf:custom-read-back")
+@pytest.mark.requirement("spine:python:metric-kinds")
 def test_metrics_are_filtered_by_tag_and_time() -> None:
     source = Tables(
         metric("m", 1.0, attributes=("host=a",)), metric("m", 5.0, attributes=("host=b",)),
