@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
 
 from contextframe_monitoring.core.records import FAILURES
 from contextframe_monitoring.export.metrics.group import Columns, Limits
@@ -169,18 +170,20 @@ def _is_method(kind: str) -> bool:
 
 def _point(histogram: Histogram, rows: Columns, at: Integers, buckets: Integers) -> None:
     """Let every bucket that got an operation with a trace id point at the last one of them."""
-    traced = np.flatnonzero(rows.array("correlation_id").is_valid().to_numpy(zero_copy_only=False))
+    traces = rows.array("correlation_id")
+    traced = np.flatnonzero(traces.is_valid().to_numpy(zero_copy_only=False))
     if not len(traced):
         return
-    cells = zip(at[traced].tolist(), buckets[traced].tolist(), strict=True)
-    last = dict(zip(cells, traced.tolist(), strict=True))
-    durations, times_us = rows.nanoseconds()[0], rows.times_us()
-    for (series, bucket), row in last.items():
-        trace_id = rows.array("correlation_id")[row].as_py()
+    width = len(SECONDS_BOUNDS) + 1
+    last = np.full((int(at.max()) + 1) * width, -1, np.int64)
+    last[at[traced] * width + buckets[traced]] = traced  # the last one written stays
+    cells = np.flatnonzero(last >= 0)
+    shown = last[cells]
+    durations, times_us = rows.nanoseconds()[0][shown].tolist(), rows.times_us()[shown].tolist()
+    trace_ids = traces.take(pa.array(shown)).to_pylist()
+    for cell, trace_id, ns, time_us in zip(
+        cells.tolist(), trace_ids, durations, times_us, strict=True
+    ):
         if _TRACE_ID.fullmatch(trace_id):
-            exemplar = Exemplar(
-                trace_id=trace_id,
-                value=int(durations[row]) / NS_PER_SECOND,
-                time_us=int(times_us[row]),
-            )
-            histogram.point_at(series, bucket, exemplar)
+            exemplar = Exemplar(trace_id=trace_id, value=ns / NS_PER_SECOND, time_us=time_us)
+            histogram.point_at(*divmod(cell, width), exemplar)

@@ -117,7 +117,9 @@ class Series(Shared):
         """Return the series of every row from the codes of its labels, in their order."""
         group, first = grouped(codes, [len(label.vocabulary.values) for label in self.labels])
         keys = np.stack([column[first] for column in codes], axis=1).tolist()
-        table = np.fromiter((self._id(tuple(key)) for key in keys), np.int64, len(keys))
+        table = np.zeros(len(keys), np.int64)
+        for number in np.argsort(first).tolist():  # who comes first, is served first
+            table[number] = self._id(tuple(keys[number]))
         return table[group]
 
     def _id(self, key: tuple[int, ...]) -> int:
