@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import time
+import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.config import ENVIRONMENT_PREFIX, MonitoringConfig
 from contextframe_monitoring.core.privacy import bounded_text
 from contextframe_monitoring.core.records import CostRecord, Origin, Record
 from contextframe_monitoring.store.machine import (
@@ -18,12 +20,17 @@ from contextframe_monitoring.store.machine import (
     spool_folder,
     start_detached,
 )
+from contextframe_monitoring.store.spool.frames import FRAME_BYTES_MAX
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK, Spool
 
 _KEEPER_STARTED = "keeper.started"
 _KEEPER_PAUSE_SECONDS = 60
+_KINDS = frozenset(typing.get_args(Record))
 _PLAIN_BYTES_MAX = 16 << 10
 """A frame above this is looked at again: some text came in unbounded."""
+_FULL_BYTES_MAX = FRAME_BYTES_MAX - 64
+_SHORT_CHARS_MAX = 64
+"""Bound of the texts of a record that would be too large for a frame otherwise."""
 
 
 class Recorder:
@@ -79,22 +86,36 @@ class Recorder:
             return False
         if not self._track_costs and type(record) is CostRecord:
             return False
+        data: bytes | None
         try:
             data = self._encode(record)
-            if len(data) > _PLAIN_BYTES_MAX:
-                data = self._encode(_bounded(record, self._text_chars_max))
-            return spool.put(data)
+            if len(data) > _PLAIN_BYTES_MAX or type(record) not in _KINDS:
+                data = self._encode_bounded(record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
-            return self._record_repaired(spool, record)
+            data = self._repaired(record)
+        try:
+            if data is not None:
+                return spool.put(data)
+            spool.lose("invalid")
+        except Exception:  # noqa: BLE001 - a fault of ours; the spool has counted
+            return False
+        return False
 
-    def _record_repaired(self, spool: Spool, record: Record) -> bool:
+    def _encode_bounded(self, record: Record) -> bytes:
+        """Return the record with its texts cut: once as configured, then as short as it takes."""
+        if type(record) not in _KINDS:
+            raise TypeError(type(record).__name__)
+        data = self._encode(_bounded(record, self._text_chars_max))
+        if len(data) > _FULL_BYTES_MAX:
+            data = self._encode(_bounded(record, _SHORT_CHARS_MAX))
+        return data
+
+    def _repaired(self, record: Record) -> bytes | None:
         """Try once more with every text made valid UTF-8 (lone surrogates can't be encoded)."""
         try:
-            data = self._encode(_bounded(record, self._text_chars_max))
+            return self._encode_bounded(record)
         except Exception:  # noqa: BLE001 - not a record that we can keep
-            spool.lose("invalid")
-            return False
-        return spool.put(data)
+            return None
 
     # -- live figures, shown in the segment's header
 
@@ -156,40 +177,41 @@ class _KeeperStarter:
         root: Path,
         store: str,
         config: MonitoringConfig,
-        start: Callable[[list[str]], None] = start_detached,
+        start: Callable[[list[str], dict[str, str]], None] = start_detached,
     ) -> None:
         self._root = root
         self._bytes_max = config.backlog_bytes_max
         self._arguments = ["keep", "--until-idle", "--store", store]
+        spool_path = config.spool_path
+        self._environment = (
+            {} if spool_path is None else {f"{ENVIRONMENT_PREFIX}SPOOL_PATH": spool_path}
+        )
         self._start = start
 
     def __call__(self, undrained_bytes: int) -> None:
         if undrained_bytes <= self._bytes_max:
             return
         try:
-            if not self._somebody_drains() and self._our_turn():
-                self._start(self._arguments)
-        except OSError:
-            return  # nothing depends on it: readers see undrained frames too
+            if self._is_our_turn():
+                self._start(self._arguments, self._environment)
+        except Exception:  # noqa: BLE001 - nothing depends on it: readers see undrained frames too
+            return
 
-    def _somebody_drains(self) -> bool:
+    def _is_our_turn(self) -> bool:
+        """Claim this minute's start, unless somebody drains: the keeper's lock, held for a moment,
+        keeps others from claiming it too.
+        """
         lock = FileLock(self._root / KEEPER_LOCK)
-        free = lock.acquire()
-        lock.release()
-        return not free
-
-    def _our_turn(self) -> bool:
-        """Claim this minute's start for us: the stamp file is made anew by one process only."""
-        import time
-
-        stamp = self._root / _KEEPER_STARTED
-        try:
-            age = time.time() - stamp.stat().st_mtime
-        except FileNotFoundError:
-            age = float("inf")
-        if 0 <= age < _KEEPER_PAUSE_SECONDS:
+        if not lock.acquire():
             return False
-        stamp.touch()
+        try:
+            stamp = self._root / _KEEPER_STARTED
+            age = time.time() - stamp.stat().st_mtime if stamp.exists() else _KEEPER_PAUSE_SECONDS
+            if 0 <= age < _KEEPER_PAUSE_SECONDS:
+                return False
+            stamp.touch()
+        finally:
+            lock.release()
         return True
 
 
@@ -207,7 +229,7 @@ def _bounded(record: Record, chars_max: int) -> Record:
 def _bounded_value(value: Any, chars_max: int) -> Any:
     if isinstance(value, str):
         return bounded_text(value, chars_max)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return tuple(_bounded_value(inner, chars_max) for inner in value[:32])
     if isinstance(value, dict):
         kept = list(value.items())[:32]

@@ -175,9 +175,9 @@ def spool_folder(store: str, spool_path: str | None) -> Path:
     return Path(platformdirs.user_state_dir(_APP, appauthor=False)) / "spool" / key
 
 
-def start_detached(arguments: list[str]) -> None:
+def start_detached(arguments: list[str], environment: dict[str, str]) -> None:
     """Start `python -m contextframe_monitoring ARGUMENTS` that outlives us: own session, no
-    inherited streams.
+    inherited streams, our environment and these variables.
 
     Raises OSError when the process can't be started.
     """
@@ -192,6 +192,7 @@ def start_detached(arguments: list[str]) -> None:
         start_new_session=True,
         close_fds=True,
         creationflags=flags,
+        env={**os.environ, **environment},
     )
     _CHILDREN[:] = [
         known for known in _CHILDREN if known.poll() is None
