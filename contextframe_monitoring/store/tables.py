@@ -68,18 +68,22 @@ class Tables:
         """Return the newest version of a table, None when it does not exist."""
         with self._explained(name, "read"):
             try:
-                dataset = self._open.get(name)
-                if dataset is None:
-                    dataset = lance.dataset(self.uri(name), storage_options=self._options)
-                    self._check_format(name, dataset)
-                else:
-                    dataset.checkout_latest()
+                dataset = self._newest(name)
             except _LANCE_ERRORS as error:
-                if not self._missing(name, error):
-                    raise
                 self._open.pop(name, None)
-                return None
+                if self._missing(name, error):
+                    return None
+                dataset = self._newest(name)  # it may have been made, or made again, just now
         self._open[name] = dataset
+        return dataset
+
+    def _newest(self, name: str) -> Any:
+        dataset = self._open.get(name)
+        if dataset is None:
+            dataset = lance.dataset(self.uri(name), storage_options=self._options)
+            self._check_format(name, dataset)
+        else:
+            dataset.checkout_latest()
         return dataset
 
     @contextlib.contextmanager
