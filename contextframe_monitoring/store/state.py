@@ -38,8 +38,16 @@ def open_state(folder: Path, *, create: bool) -> sa.Engine | None:
     if create:
         _create(engine)
     elif not sa.inspect(engine).has_table(_meta.name):
-        return None  # whoever makes it has not come far, or was killed
-    _check_format(engine, str(folder))
+        return None
+    found = _format(engine)
+    if found is None:
+        return None  # whoever makes it is not done, or was killed: the format is written last
+    if found > STORE_FORMAT:
+        raise StoreError(
+            str(folder),
+            f"its state has format {found}, this program knows {STORE_FORMAT}",
+            "upgrade contextframe-monitoring",
+        )
     return engine
 
 
@@ -97,12 +105,7 @@ def _create(engine: sa.Engine) -> None:
         return  # it is there
 
 
-def _check_format(engine: sa.Engine, store: str) -> None:
+def _format(engine: sa.Engine) -> int | None:
     with engine.begin() as connection:
         found = connection.scalar(sa.select(_meta.c.value).where(_meta.c.key == "format"))
-    if found is not None and int(found) > STORE_FORMAT:
-        raise StoreError(
-            store,
-            f"its state has format {found}, this program knows {STORE_FORMAT}",
-            "upgrade contextframe-monitoring",
-        )
+    return None if found is None else int(found)

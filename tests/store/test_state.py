@@ -46,6 +46,10 @@ def test_there_is_no_state_until_it_is_made(tmp_path: Path) -> None:
 def test_a_file_that_was_left_before_it_was_filled_is_no_state_yet(tmp_path: Path) -> None:
     (tmp_path / STATE_FILE).touch()
     assert open_state(tmp_path, create=False) is None
+    with sqlite3.connect(tmp_path / STATE_FILE) as connection:
+        connection.execute("CREATE TABLE meta (key VARCHAR(64) PRIMARY KEY, value TEXT NOT NULL)")
+    connection.close()
+    assert open_state(tmp_path, create=False) is None
     assert made(tmp_path).position() == (0, {})
 
 
