@@ -61,7 +61,7 @@ def test_from_histograms_percentiles_are_close(
             continue
         exact = np.quantile(values, SHARES)
         # below 2**-32 values share a bucket
-        assert of.quantiles[place] == pytest.approx(exact, rel=QUANTILE_ERROR * 1.001, abs=1e-9)
+        assert of.quantiles[place] == pytest.approx(exact, rel=QUANTILE_ERROR * 1.02, abs=2e-9)
         assert (np.diff(of.quantiles[place]) >= 0).all()
         assert (of.minima[place], of.maxima[place]) == (min(values), max(values))
         assert of.means[place] == pytest.approx(np.mean(values))
