@@ -38,7 +38,7 @@ def say_performance(report: PerformanceReport) -> Said:
     for row in report.error_rate_threshold_exceeded:
         lines.append(f"too many errors: {cell(row.category)} {percent(row.error_rate)}")
     lines += [
-        f"{cell(row.category)}: {row.count:,} calls, {percent(row.error_rate)} errors, "
+        f"{cell(row.category)}: {count(row.count, 'call')}, {percent(row.error_rate)} errors, "
         f"p50 {ms(row.p50_ms)}, p95 {ms(row.p95_ms)}, max {ms(row.max_ms)}"
         for row in report.breakdown[:_LINES_MAX]
     ]
