@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, Literal
+from typing import Any
 
 from mcp.server import MCPServer, Server
 from mcp.server import stdio as _sdk_stdio
@@ -20,9 +20,18 @@ from mcp.server.context import HandlerResult, ServerMiddleware, ServerRequestCon
 from mcp.shared import _otel as _sdk_otel
 from opentelemetry import context, propagate, trace
 from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import Span
 
 from contextframe_monitoring.core.errors import InvalidError
+
+_TRACEPARENT = "traceparent"
+
+
+def _w3c_only(textmap: TextMapPropagator) -> TextMapPropagator | None:
+    known = type(textmap) is CompositePropagator
+    return textmap if known and textmap.fields <= {_TRACEPARENT, "tracestate", "baggage"} else None
+
 
 Context = ServerRequestContext[Any, Any]
 CallNext = Callable[[Context], Awaitable[HandlerResult]]
@@ -35,10 +44,10 @@ TRANSPORT_MEMORY = "memory"
 TRANSPORT_SSE = "sse"
 TRANSPORT_STDIO = "stdio"
 
-_TRACEPARENT = "traceparent"
-_W3C_FIELDS = frozenset({_TRACEPARENT, "tracestate", "baggage"})
 _sdk_tracer = _sdk_otel._tracer  # noqa: SLF001 - the tracer that the SDK's middleware uses
-_w3c_propagators: dict[int, tuple[object, bool]] = {}
+_w3c_textmap = _w3c_only(propagate.get_global_textmap())
+_read_per_call = (trace._TRACER_PROVIDER, propagate._HTTP_TEXT_FORMAT)  # noqa: SLF001
+"""Named here so that an import fails when they are gone, and not somebody's call."""
 
 
 # -- the server object
@@ -147,37 +156,30 @@ def deadline_passed(error: BaseException) -> bool:
 # -- trace context
 
 
-def span_to_carry(meta: Mapping[str, Any] | None) -> Span | Literal[False] | None:
-    """Return what stands in for the SDK's OpenTelemetry middleware on a message with this `_meta`.
-
-    False: nothing may, a tracer provider is configured. Else the remote span to make current, or
-    None when none came.
+def is_untraced(meta: Mapping[str, Any] | None) -> bool:
+    """Return whether tracing has nothing to do with a message: no tracer provider is configured,
+    and no trace context came in its `_meta`.
     """
-    if not tracing_is_idle():
-        return False
-    if not meta or (_TRACEPARENT not in meta and _speaks_only_w3c()):
-        return None
-    extracted = _sdk_otel.extract_trace_context(meta)
-    return None if extracted is None else trace.get_current_span(extracted)
+    return (
+        trace._TRACER_PROVIDER is None  # noqa: SLF001 - the public getter reads the environment
+        and _sdk_otel._tracer is _sdk_tracer  # noqa: SLF001 - nobody put another in its place
+        and (
+            not meta or (_TRACEPARENT not in meta and propagate._HTTP_TEXT_FORMAT is _w3c_textmap)  # noqa: SLF001
+        )
+    )
 
 
 def tracing_is_idle() -> bool:
     """Return whether a span that the SDK starts now would go nowhere: no provider is configured."""
-    provider = trace._TRACER_PROVIDER  # noqa: SLF001 - the public getter reads the environment
-    return (
-        provider is None or type(provider) is trace.NoOpTracerProvider
-    ) and _sdk_otel._tracer is _sdk_tracer  # noqa: SLF001
+    provider = trace._TRACER_PROVIDER  # noqa: SLF001
+    no_provider = provider is None or type(provider) is trace.NoOpTracerProvider
+    return no_provider and _sdk_otel._tracer is _sdk_tracer  # noqa: SLF001
 
 
-def _speaks_only_w3c() -> bool:
-    propagator = propagate.get_global_textmap()
-    known = _w3c_propagators.get(id(propagator))
-    if known is not None and known[0] is propagator:
-        return known[1]
-    only = type(propagator) is CompositePropagator and propagator.fields <= _W3C_FIELDS
-    _w3c_propagators.clear()
-    _w3c_propagators[id(propagator)] = (propagator, only)
-    return only
+def carried_span(meta: Mapping[str, Any] | None) -> Span | None:
+    """Return the remote span that the SDK would make current for a message; None when none came."""
+    extracted = _sdk_otel.extract_trace_context(meta)
+    return None if extracted is None else trace.get_current_span(extracted)
 
 
 def current_trace_id() -> str | None:

@@ -14,39 +14,39 @@ from contextframe_monitoring.mcp.adapter import Context
 
 AGENT_KEYS = ("agent_id", "agentId", "gen_ai.agent.id")
 """Keys of `_meta` that name the agent, the first one found wins. Self-asserted."""
-_agent_keys = frozenset(AGENT_KEYS)
 
 Agent = tuple[str | None, AgentSource | None]
+"""The agent's name, of at most `NAME_CHARS_MAX` characters, and where it comes from."""
 NOBODY: Agent = (None, None)
 
 
-def agent_of(ctx: Context) -> Agent:
-    """Return the agent of a message and where its name comes from."""
+def agent_of(ctx: Context, client: Agent) -> Agent:
+    """Return the agent of a message.
+
+    `client` is who introduced itself when the connection was opened, in the handshake era.
+    """
     if ctx.request is not None:
         token = get_access_token()
         if token is not None:
             return _bounded(token.subject or token.client_id), "authenticated"
     meta: Mapping[str, Any] | None = ctx.meta
-    if meta:
-        if not _agent_keys.isdisjoint(meta):
-            for key in AGENT_KEYS:
-                claimed = meta.get(key)
-                if claimed and type(claimed) is str:
-                    return _bounded(claimed), "meta"
-        if CLIENT_INFO_META_KEY in meta:  # modern era: with every request
-            return _named(meta[CLIENT_INFO_META_KEY])
-    client = ctx.session.client_params
-    if client is not None:
-        return _bounded(client.client_info.name), "client"
-    if ctx.method == "initialize":  # not committed while it is handled
-        return _named((ctx.params or {}).get("clientInfo"))
-    return NOBODY
+    if not meta:
+        return client
+    for key in AGENT_KEYS:
+        if key in meta and meta[key] and type(meta[key]) is str:
+            return _bounded(meta[key]), "meta"
+    if CLIENT_INFO_META_KEY in meta:  # modern era: with every request
+        return client_of(meta[CLIENT_INFO_META_KEY])
+    return client
 
 
-def _named(info: object) -> Agent:
-    name = info.get("name") if isinstance(info, Mapping) else None
-    return (_bounded(name), "client") if isinstance(name, str) and name else NOBODY
+def client_of(info: object) -> Agent:
+    """Return the agent that a `clientInfo` names."""
+    name = info.get("name") if type(info) is dict else None
+    if type(name) is not str or not name:
+        return NOBODY
+    return name if len(name) <= NAME_CHARS_MAX else bounded_name(name), "client"
 
 
 def _bounded(name: str) -> str:
-    return name if len(name) <= NAME_CHARS_MAX and name.isprintable() else bounded_name(name)
+    return name if len(name) <= NAME_CHARS_MAX else bounded_name(name)

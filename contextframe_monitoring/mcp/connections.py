@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
+from contextframe_monitoring.core.privacy import bounded_name
 from contextframe_monitoring.core.records import AgentSource, OperationRecord, Origin
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
-from contextframe_monitoring.mcp.agent import agent_of
+from contextframe_monitoring.mcp.agent import NOBODY, agent_of, client_of
 from contextframe_monitoring.mcp.outcome import CLIENT_TIMEOUT
 
 ORIGINS_MAX = 256
@@ -32,11 +33,14 @@ class Connection:
     torn off. `gave_up` and `explained` bring the two together, in either order.
     """
 
-    __slots__ = ("_explained", "_waiting", "is_direct", "origins", "session_id", "transport")
+    __slots__ = (
+        "_explained", "_waiting", "client", "is_direct", "origins", "session_id", "transport",
+    )  # fmt: skip
 
     def __init__(self, transport: str | None, session_id: str | None, *, is_direct: bool) -> None:
         """`is_direct`: messages are handed over inside the process, so a late result arrives."""
         self.transport, self.session_id, self.is_direct = transport, session_id, is_direct
+        self.client = NOBODY
         self.origins: dict[tuple[str | None, str | None, str], Origin] = {}
         self._explained: dict[str, bool] = {}
         self._waiting: dict[str, OperationRecord] = {}
@@ -86,29 +90,34 @@ class Connections:
         """`server` and `environment` stand on every record."""
         self._recorder, self._server, self._environment = recorder, server, environment
         self._numbers = itertools.count(1)
-        self._open: dict[int, Connection] = {}
-        self._without = Connection(adapter.TRANSPORT_HTTP, None, is_direct=False)
+        without = Connection(adapter.TRANSPORT_HTTP, None, is_direct=False)
+        self._open: dict[int, Connection] = {id(None): without}
 
     def connection_of(self, ctx: adapter.Context) -> Connection:
         """Return the connection that a message came by."""
         anchor = adapter.anchor_of(ctx)
-        if anchor is None:
-            return self._without
         return self._open.get(id(anchor)) or self._opened(anchor, ctx)
 
-    def origin_of(self, ctx: adapter.Context, connection: Connection) -> Origin:
+    def origin_of(self, ctx: adapter.Context) -> Origin:
         """Return who sent a message and how it came; one object for all that are alike."""
-        agent, source = agent_of(ctx)
-        key = agent, source, ctx.protocol_version
-        return connection.origins.get(key) or self._new_origin(connection, agent, source, key[2])
+        anchor = adapter.anchor_of(ctx)
+        connection = self._open.get(id(anchor)) or self._opened(anchor, ctx)
+        agent, source = agent_of(ctx, connection.client)
+        version = ctx.protocol_version
+        origin = connection.origins.get((agent, source, version))
+        return origin or self._new_origin(connection, agent, source, version)
 
-    def introduced(self, ctx: adapter.Context, connection: Connection, result: Any) -> Origin:
-        """Return the origin of `initialize`: its version is only committed after it."""
-        agent, source = agent_of(ctx)
+    def introduced(self, ctx: adapter.Context, result: object) -> Origin:
+        """Return the origin of `initialize`, whose facts the SDK only commits after it."""
+        connection = self.connection_of(ctx)
+        client = client_of((ctx.params or {}).get("clientInfo"))
+        if connection.session_id is not None:
+            connection.client = client
         version = result.get("protocolVersion") if isinstance(result, dict) else None
-        if not isinstance(version, str):
-            version = ctx.protocol_version
-        return self._new_origin(connection, agent, source, version)
+        agent = agent_of(ctx, client)
+        return self._new_origin(
+            connection, *agent, version if isinstance(version, str) else ctx.protocol_version
+        )
 
     def _new_origin(
         self, connection: Connection, agent: str | None, source: AgentSource | None, version: str
@@ -117,7 +126,7 @@ class Connections:
             connection.origins.clear()
         origin = connection.origins[agent, source, version] = Origin(
             server=self._server,
-            agent_id=agent,
+            agent_id=agent and bounded_name(agent),
             agent_source=source,
             session_id=connection.session_id,
             environment=self._environment,
@@ -134,6 +143,9 @@ class Connections:
         connection = Connection(
             adapter.transport_of(ctx), session_id, is_direct=adapter.is_direct(ctx)
         )
+        introduced = ctx.session.client_params  # before we came: we are instrumented late
+        if introduced is not None:
+            connection.client = client_of({"name": introduced.client_info.name})
         self._open[id(anchor)] = connection
         forget: Callable[[], object] = partial(self._open.pop, id(anchor), None)
         closed = weakref.finalize(anchor, _closed, forget, connection, recorder)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-_encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder().encode
 
 
 def size_bytes_of(value: Any) -> int | None:
@@ -15,7 +15,7 @@ def size_bytes_of(value: Any) -> int | None:
     if value is None:
         return 0
     try:
-        return len(_encode(value))
+        return len(encode(value))
     except Exception:  # noqa: BLE001 - a size that can't be had is unknown, not a fault
         return _strange_size_bytes(value)
 

@@ -6,7 +6,7 @@ of two of the size, and is sampled on the first, second, fourth, eighth ... mess
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
@@ -17,16 +17,41 @@ TARGETS_MAX = 512
 """Tools and prompts that are remembered; what comes later shares the ratios of its method."""
 
 
-class TokenRatios:
-    """Tokens per byte of messages that are alike: what a model writes, and what it reads."""
+class _Ratio:
+    """Tokens per byte in one direction, by the power of two of the size."""
 
-    __slots__ = ("_due", "_interval", "_read", "_read_texts", "_written", "_written_texts")
+    __slots__ = ("_counts", "_texts_of", "means")
+
+    def __init__(self, texts_of: Callable[[Any], list[str]]) -> None:
+        self._texts_of = texts_of
+        self._counts: dict[int, int] = {}
+        self.means: dict[int, float] = {}
+
+    def tokens(self, message: Any, size_bytes: int | None, *, sample: bool) -> int | None:
+        if size_bytes is None:
+            return None
+        size_class = size_bytes.bit_length()
+        mean = self.means.get(size_class)
+        if mean is None or sample:
+            ratio = sampled_tokens(self._texts_of(message)) / max(size_bytes, 1)
+            count = self._counts[size_class] = self._counts.get(size_class, 0) + 1
+            mean = ratio if mean is None else mean + (ratio - mean) / count
+            self.means[size_class] = mean
+        return int(mean * size_bytes + 0.5)
+
+
+class TokenRatios:
+    """Tokens per byte of what a model writes to one tool, and of what it reads from it."""
+
+    __slots__ = ("_due", "_interval", "_read", "_read_means", "_written", "_written_means")
 
     def __init__(self, method: str) -> None:
         """`method` says where the texts are."""
-        self._written_texts, self._read_texts = REQUEST_TEXTS.get(method), RESULT_TEXTS.get(method)
-        self._written: dict[int, tuple[float, int]] = {}
-        self._read: dict[int, tuple[float, int]] = {}
+        written, read = REQUEST_TEXTS.get(method), RESULT_TEXTS.get(method)
+        self._written = None if written is None else _Ratio(written)
+        self._read = None if read is None else _Ratio(read)
+        self._written_means = {} if self._written is None else self._written.means
+        self._read_means = {} if self._read is None else self._read.means
         self._due = self._interval = 1
 
     def tokens(
@@ -36,31 +61,18 @@ class TokenRatios:
         size is unknown.
         """
         self._due = due = self._due - 1
-        written = read = None
-        if request_size is not None and self._written_texts is not None:
-            known = self._written.get(request_size.bit_length())
-            if known is None or not due:
-                known = _sampled(self._written, self._written_texts(params), request_size)
-            written = round(known[0] * request_size)
-        if result_size is not None and self._read_texts is not None:
-            known = self._read.get(result_size.bit_length())
-            if known is None or not due:
-                known = _sampled(self._read, self._read_texts(result), result_size)
-            read = round(known[0] * result_size)
+        if due and request_size and result_size:  # the common case, without a further call
+            written = self._written_means.get(request_size.bit_length())
+            read = self._read_means.get(result_size.bit_length())
+            if written is not None and read is not None:
+                return int(written * request_size + 0.5), int(read * result_size + 0.5)
         if not due:
             self._due = self._interval
             self._interval *= 2
-        return written, read
-
-
-def _sampled(
-    ratios: dict[int, tuple[float, int]], texts: list[str], size_bytes: int
-) -> tuple[float, int]:
-    """Count the tokens of one message, and return the mean of the samples of its size."""
-    mean, count = ratios.get(size_bytes.bit_length(), (0.0, 0))
-    ratio = sampled_tokens(texts) / max(size_bytes, 1)
-    ratios[size_bytes.bit_length()] = known = (mean + (ratio - mean) / (count + 1), count + 1)
-    return known
+        return (
+            self._written.tokens(params, request_size, sample=not due) if self._written else None,
+            self._read.tokens(result, result_size, sample=not due) if self._read else None,
+        )
 
 
 class Target(NamedTuple):
@@ -75,8 +87,8 @@ class Targets:
     """The targets of one server, as far as they are remembered."""
 
     def __init__(self) -> None:
-        """Know none yet."""
-        self._known: dict[tuple[str, str | None], Target] = {}
+        """Know none yet. `known` is there to be read: the quick way to a target."""
+        self.known: dict[tuple[str, str], Target] = {}
         self._shared: dict[str, TokenRatios] = {}
 
     def target_of(
@@ -86,24 +98,19 @@ class Targets:
         nothing answers to must not crowd out those of real tools.
         """
         name = params.get("name") if params else None
-        if type(name) is not str:
-            name = None
-        return self._known.get((method, name)) or self._met(method, name, params, succeeded)
+        known = self.known.get((method, name)) if type(name) is str else None
+        return known or self._met(method, params, succeeded)
 
-    def _met(
-        self, method: str, name: str | None, params: Mapping[str, Any] | None, succeeded: bool
-    ) -> Target:
-        bounded, target_name = bounded_name(method), _name_of(method, params)
+    def _met(self, method: str, params: Mapping[str, Any] | None, succeeded: bool) -> Target:
+        name = _name_of(method, params)
+        is_named = params is not None and name is not None and name == params.get("name")
+        if is_named and succeeded and len(self.known) < TARGETS_MAX:
+            ratios = TokenRatios(method) if method in RESULT_TEXTS else None
+            target = self.known[method, str(name)] = Target(bounded_name(method), name, ratios)
+            return target
         if method not in RESULT_TEXTS:
-            ratios = None
-        elif succeeded and name == target_name and len(self._known) < TARGETS_MAX:
-            ratios = TokenRatios(method)
-        else:
-            ratios = self._shared.setdefault(method, TokenRatios(method))
-        target = Target(bounded, target_name, ratios)
-        if succeeded and name == target_name and len(self._known) < TARGETS_MAX:
-            self._known[method, name] = target
-        return target
+            return Target(bounded_name(method), name, None)
+        return Target(method, name, self._shared.setdefault(method, TokenRatios(method)))
 
 
 def _name_of(method: str, params: Mapping[str, Any] | None) -> str | None:
