@@ -23,7 +23,8 @@ ABANDONED_MAX = 256
 """Requests per connection whose client gave up, remembered until both halves of that are known."""
 
 _TIMED_OUT = "timed out"
-"""How the reason of `notifications/cancelled` begins when a client of the SDK lost patience."""
+"""Words in the reason of `notifications/cancelled` of a client that lost patience; both SDKs."""
+_REASON_CHARS_MAX = 256
 
 
 class Connection:
@@ -47,7 +48,8 @@ class Connection:
 
     def explained(self, request_id: object, reason: object) -> OperationRecord | None:
         """Take the reason why a client gave up; return the record that waited for it, completed."""
-        timed_out = isinstance(reason, str) and reason.startswith(_TIMED_OUT)
+        given = reason[:_REASON_CHARS_MAX].lower() if isinstance(reason, str) else ""
+        timed_out = _TIMED_OUT in given
         key = str(request_id)
         record = self._waiting.pop(key, None)
         if record is not None:
