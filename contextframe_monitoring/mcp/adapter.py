@@ -160,13 +160,13 @@ def is_untraced(meta: Mapping[str, Any] | None) -> bool:
     """Return whether tracing has nothing to do with a message: no tracer provider is configured,
     and no trace context came in its `_meta`.
     """
-    return (
-        trace._TRACER_PROVIDER is None  # noqa: SLF001 - the public getter reads the environment
-        and _sdk_otel._tracer is _sdk_tracer  # noqa: SLF001 - nobody put another in its place
-        and (
-            not meta or (_TRACEPARENT not in meta and propagate._HTTP_TEXT_FORMAT is _w3c_textmap)  # noqa: SLF001
-        )
-    )
+    if trace._TRACER_PROVIDER is not None:  # noqa: SLF001 - the public getter reads the environment
+        return False
+    if _sdk_otel._tracer is not _sdk_tracer:  # noqa: SLF001 - somebody put another in its place
+        return False
+    if not meta:
+        return True
+    return _TRACEPARENT not in meta and propagate._HTTP_TEXT_FORMAT is _w3c_textmap  # noqa: SLF001
 
 
 def tracing_is_idle() -> bool:

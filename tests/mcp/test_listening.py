@@ -52,7 +52,7 @@ async def test_a_subscription_that_is_refused_is_an_error(tmp_path: Path) -> Non
 async def test_a_question_back_is_neither_success_nor_error(tmp_path: Path) -> None:
     with recording(tmp_path) as monitor:
         async with Client(instrument(low_toy(), monitor)) as client:
-            with anyio.move_on_after(5), pytest.raises(Exception):  # noqa: B017, PT011 - any refusal
+            with anyio.move_on_after(5), pytest.raises(Exception):  # noqa: B017, PT011 - it refuses
                 await client.call_tool("asks", {})
 
     assert ends(operations(tmp_path, "tools/call"))[0] == ("asks", "input_required", None, None)
