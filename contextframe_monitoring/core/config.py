@@ -155,7 +155,11 @@ def _from_environment(environ: Mapping[str, str], known: tuple[str, ...]) -> dic
 def _parsed(name: str, text: str, kind: Any) -> Any:
     value: Any = text
     if typing.get_origin(kind) is list:
-        value = json.loads(text) if text.startswith("[") else [p.strip() for p in text.split(",")]
+        try:
+            value = json.loads(text) if text.startswith("[") else text.split(",")
+        except ValueError:
+            raise InvalidError(name, text, "expected a JSON list, or a,b,c") from None
+        value = [part.strip() if isinstance(part, str) else part for part in value]
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:

@@ -9,17 +9,24 @@ the published prefixes of the vendors' keys.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 MASK = "[masked]"
 NAME_CHARS_MAX = 256
 ATTRIBUTES_MAX = 32
 _DEPTH_MAX = 4
 _ITEMS_MAX = 64
+_VALUES_MAX = 256
+_BITS_MAX = 63
+METADATA_CHARS_MAX = 8_192
+"""Far below a frame, so that no metadata is ever cut into something that is no JSON."""
+_SHORT_CHARS = 24
+_T = TypeVar("_T")
 
 _SECRET_KEY = re.compile(
     r"pass(word|wd|phrase)?$|secret|token$|api[_-]?key|authorization|credential|cookie"
@@ -33,7 +40,7 @@ _SECRET_TEXT = re.compile(
     r"|xox[abeoprs]-[A-Za-z0-9\-]{10,}"
     r"|\bA(?:KIA|SIA)[A-Z0-9]{16}\b"
     r"|AIza[A-Za-z0-9_\-]{30,}"
-    r"|eyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"  # JWT
+    r"|eyJ[A-Za-z0-9_\-]{8,4096}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"  # JWT
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
     r"|(?i:\bbearer\s+)[A-Za-z0-9._~+/\-]{12,}=*"
     r"|(?i:\b(?:password|passwd|secret|token|api[_-]?key))\s*[=:]\s*[^\s,;\"']+"
@@ -91,45 +98,69 @@ def attribute_pairs(attributes: Mapping[str, Any] | None, chars_max: int) -> tup
     if not attributes:
         return ()
     pairs = []
-    for key in sorted(map(str, attributes))[:ATTRIBUTES_MAX]:
-        value = attributes.get(key)
+    named = {_plain(key): value for key, value in attributes.items()}
+    for key in sorted(named)[:ATTRIBUTES_MAX]:
+        value = named[key]
         text = MASK if _SECRET_KEY.search(key) else masked_text(_plain(value), chars_max)
         pairs.append(f"{bounded_name(key).replace('=', '_')}={text}")
     return tuple(pairs)
 
 
 def metadata_json(metadata: Mapping[str, Any] | None, chars_max: int) -> str | None:
-    """Return a metadata dictionary as a JSON object: masked, bounded in depth, items and text;
-    None stays None.
+    """Return a metadata dictionary as a JSON object: masked, bounded in depth, items and text, at
+    most `METADATA_CHARS_MAX` characters; None stays None.
     """
     if metadata is None:
         return None
-    return json.dumps(_kept(metadata, chars_max, 0), ensure_ascii=False, separators=(",", ":"))
+    for bound in (chars_max, min(chars_max, _SHORT_CHARS)):
+        kept = _kept(metadata, bound, 0, [_VALUES_MAX])
+        text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+        if len(text) <= METADATA_CHARS_MAX:
+            return text
+    return '{"truncated":true}'
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, str):
-        return value
+    """Return a value as text; one that can't say what it is, as the name of its class."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    if isinstance(value, int) and value.bit_length() > _BITS_MAX:
+        return f"integer of {value.bit_length()} bits"
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - it is the application's object, and not worth its call
+        return f"<{type(value).__name__}>"
 
 
-def _kept(value: Any, chars_max: int, depth: int) -> Any:
-    if value is None or isinstance(value, bool | int):
+def _kept(value: Any, chars_max: int, depth: int, left: list[int]) -> Any:
+    """Return what is kept of a value; `left` is the number of values that may still be kept."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value.bit_length() <= _BITS_MAX:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping) and depth < _DEPTH_MAX:
         return {
-            bounded_name(str(key)): (
-                MASK if _SECRET_KEY.search(str(key)) else _kept(inner, chars_max, depth + 1)
+            bounded_name(_plain(key)): (
+                MASK
+                if _SECRET_KEY.search(_plain(key))
+                else _kept(inner, chars_max, depth + 1, left)
             )
-            for key, inner in list(value.items())[:_ITEMS_MAX]
+            for key, inner in _some(value.items(), left)
         }
     if isinstance(value, Iterable) and not isinstance(value, str | bytes) and depth < _DEPTH_MAX:
-        return [_kept(inner, chars_max, depth + 1) for inner in list(value)[:_ITEMS_MAX]]
+        return [_kept(inner, chars_max, depth + 1, left) for inner in _some(value, left)]
     return masked_text(_plain(value), chars_max)
+
+
+def _some(values: Iterable[_T], left: list[int]) -> Iterator[_T]:
+    """Yield the first values, as many as may still be kept; never ask for more."""
+    for value in itertools.islice(values, min(_ITEMS_MAX, left[0])):
+        left[0] -= 1
+        if left[0] < 0:
+            return
+        yield value
 
 
 def query_hash(query: str, key: str = "") -> str:
@@ -137,7 +168,7 @@ def query_hash(query: str, key: str = "") -> str:
     gives a key.
     """
     data = query.strip().encode("utf-8", "replace")
-    return hashlib.blake2b(data, digest_size=8, key=key.encode()[:64]).hexdigest()
+    return hashlib.blake2b(data, digest_size=8, key=key.encode("utf-8", "replace")[:64]).hexdigest()
 
 
 def query_shape(query: str, query_type: str, chars_max: int) -> str:

@@ -27,6 +27,7 @@ from contextframe_monitoring.store.spool.reader import (
     is_alive,
     quarantine,
     quarantine_path,
+    quarantined_bytes,
     read_segment,
     remove_writer,
     segment_paths,
@@ -37,6 +38,8 @@ from contextframe_monitoring.store.spool.writer import WRITERS
 from contextframe_monitoring.store.tables import Tables
 
 FRAMES_PER_BATCH_MAX = 100_000
+QUARANTINE_BYTES_MAX = 64 << 20
+"""Damaged segments are kept up to this; all that could be read of them is in the tables."""
 _SEQ_MAX = 2**63 - 1
 _NO_LOSSES = (0,) * len(LOSS_REASONS)
 
@@ -187,12 +190,12 @@ class Drain:
     # what stands in the spool
 
     def _look(self) -> list[_Seen]:
-        seen: list[_Seen] = []
         self.unreadable = {}
         folders = [folder for folder in writer_folders(self._root) if not self._is_quiet(folder)]
         if not folders:
             return []
         _, drained = self._ledger.position([folder.name for folder in folders])
+        seen: list[_Seen] = []
         room = FRAMES_PER_BATCH_MAX
         for folder in folders:
             try:
@@ -210,7 +213,10 @@ class Drain:
         """Whether a living writer has put and lost nothing since the last look: the usual case of
         an idle keeper.
         """
-        paths = segment_paths(folder)
+        try:
+            paths = segment_paths(folder)
+        except OSError:
+            return False  # the full look says what is wrong
         if len(paths) != 1 or paths[0] not in self._offsets:
             return False
         header, more = glance(paths[0], self._offsets[paths[0]])
@@ -311,7 +317,14 @@ class Drain:
         return kept
 
     def _set_aside(self, path: Path, problem: str) -> None:
-        """Move a segment into quarantine; the note comes first, so that none lies there unnamed."""
+        """Move a segment into quarantine, or drop it where that is full; the note comes first, so
+        that none lies there or goes unnamed.
+        """
+        kept = quarantined_bytes(self._root) + path.stat().st_size <= QUARANTINE_BYTES_MAX
+        note = problem[:500] if kept else f"{problem[:400]}; not kept: the quarantine is full"
         name = quarantine_path(self._root, path).name
-        self._ledger.note_quarantine(name, path.parent.name, problem[:500], self._clock.now_us())
-        quarantine(self._root, path)
+        self._ledger.note_quarantine(name, path.parent.name, note, self._clock.now_us())
+        if kept:
+            quarantine(self._root, path)
+        else:
+            path.unlink()

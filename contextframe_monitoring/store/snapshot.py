@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contextframe_monitoring.core.errors import StoreError
 from contextframe_monitoring.store.rows import Stored, decode, rows
 from contextframe_monitoring.store.schemas import TIME
 from contextframe_monitoring.store.spool.reader import WriterView, read_spool
@@ -27,10 +28,20 @@ class Snapshot:
     def __init__(self, store: Store) -> None:
         """Look at spools and ledger. Raises `StoreError` when the store can't be used."""
         self._tables = store.tables
-        self.writers: list[WriterView] = read_spool(store.spool_root)
+        try:
+            self.writers: list[WriterView] = read_spool(store.spool_root)
+        except OSError as error:
+            raise StoreError(
+                store.uri, f"its spool can't be read ({error.strerror})", "run doctor"
+            ) from error
         ledger = store.ledger
         names = [writer.writer for writer in self.writers]
         self.done, self.drained = ledger.position(names) if ledger is not None else (0, {})
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Writers whose folder can't be read, and why: what they have not drained is not seen."""
+        return {view.writer: view.problem for view in self.writers if view.problem is not None}
 
     @cached_property
     def waiting(self) -> list[Stored]:

@@ -104,6 +104,13 @@ def test_a_list_in_the_environment_may_be_json() -> None:
     assert found.aggregation_intervals == ["1d"]
 
 
+def test_a_list_in_the_environment_that_is_no_json_is_refused_by_name() -> None:
+    name = "CONTEXTFRAME_MONITORING_AGGREGATION_INTERVALS"
+    with pytest.raises(InvalidError) as caught:
+        config_from({}, "monitoring.toml", {name: "[1m"})
+    assert str(caught.value) == f"{name} = '[1m' is not allowed: expected a JSON list, or a,b,c"
+
+
 def test_every_key_can_come_from_the_environment() -> None:
     assert len(config_keys()) == len(set(config_keys()))
     for key in config_keys():

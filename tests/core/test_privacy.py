@@ -1,5 +1,6 @@
 """What may be stored of free text."""
 
+import itertools
 import json
 
 import pytest
@@ -113,6 +114,46 @@ def test_metadata_of_any_depth_and_size_is_bounded() -> None:
         here = here["next"]  # type: ignore[assignment]
     deep["wide"] = list(range(10_000))
     assert len(privacy.metadata_json(deep, 50) or "") < 1000
+
+
+class Mute:
+    """Cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+HOSTILE = {
+    "endless": itertools.count(),
+    "endless text": itertools.repeat("x" * 10_000),
+    "huge integer": 10**5000,
+    "mute": Mute(),
+    "surrogate": "\ud800" * 100_000,
+    "nan": float("nan"),
+    "bytes": b"\xff" * 100_000,
+    "wide": {str(n): {str(m): {str(k): "v" * 900 for k in range(64)} for m in range(64)}
+             for n in range(64)},
+    "keys": {Mute(): 1, 2: 3, None: 4, "k" * 100_000: 5},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_metadata_of_an_application_raises_hangs_or_is_cut_into_no_json(value: object) -> None:
+    text = privacy.metadata_json({"a": value, "b": 1}, 512)
+    assert text is not None
+    assert len(text) <= privacy.METADATA_CHARS_MAX
+    assert isinstance(json.loads(text), dict)
+    pairs = privacy.attribute_pairs({"a": "x" if value is None else value, "b": 1}, 512)
+    assert pairs[1:] == ("b=1",)
+
+
+def test_what_cannot_say_what_it_is_goes_by_its_class() -> None:
+    assert privacy.metadata_json({"a": Mute(), "b": 2**64}, 99) == (
+        '{"a":"<Mute>","b":"integer of 65 bits"}'
+    )
+    assert privacy.attribute_pairs({1: 2, "a": Mute(), Mute(): True}, 99) == (
+        "1=2", "<Mute>=true", "a=<Mute>",
+    )  # fmt: skip
 
 
 def test_no_metadata_is_unknown() -> None:

@@ -261,6 +261,22 @@ def test_a_damaged_frame_costs_itself_and_is_kept_aside_and_counted(
     assert (report.lost, report.stored, report.gaps) == ({"damaged": 1}, 29, 0)
 
 
+def test_the_quarantine_has_a_bound_and_what_is_dropped_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("contextframe_monitoring.store.drain.QUARANTINE_BYTES_MAX", 100 << 10)
+    for _ in range(2):
+        (path,) = segment_paths(folder_of(store, recorded_into(store, 30)))
+        with path.open("r+b") as file:
+            file.seek(HEADER_BYTES + 12)
+            file.write(b"\xff\xff\xff\xff")
+        assert drained(store) == 29
+    notes = [problem for *_, problem in Ledger(store.create()).quarantine()]
+    assert notes == ["1 damaged place(s)", "1 damaged place(s); not kept: the quarantine is full"]
+    assert len(list((store.spool_root / "quarantine").iterdir())) == 1
+    assert writer_folders(store.spool_root) == []
+
+
 def test_a_truncated_segment_gives_what_it_has_and_is_kept_aside(store: Store) -> None:
     recorder = recorded_into(store, 30)
     (path,) = segment_paths(folder_of(store, recorder))

@@ -68,12 +68,15 @@ class SegmentView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterView:
-    """One writer's folder. `alive` is False when its lock is free: the process is gone."""
+    """One writer's folder. `alive` is False when its lock is free: the process is gone. `problem`
+    says why its segments can't be read.
+    """
 
     writer: str
     folder: Path
     alive: bool
     segments: tuple[SegmentView, ...]
+    problem: str | None = None
 
     @property
     def header(self) -> Header | None:
@@ -186,15 +189,21 @@ def read_writer(folder: Path, offsets: dict[Path, int] | None = None) -> WriterV
     """
     alive = is_alive(folder)
     known = offsets or {}
-    paths = segment_paths(folder)
-    views = [
-        read_segment(
-            path, live=alive, newest=path == paths[-1], offset=known.get(path, HEADER_BYTES)
-        )
-        for path in paths
-    ]
+    views: list[SegmentView | None] = []
+    problem = None
+    try:
+        paths = segment_paths(folder)
+        for path in paths:
+            newest, offset = path == paths[-1], known.get(path, HEADER_BYTES)
+            views.append(read_segment(path, live=alive, newest=newest, offset=offset))
+    except OSError as error:
+        problem = str(error)
     return WriterView(
-        writer=folder.name, folder=folder, alive=alive, segments=tuple(v for v in views if v)
+        writer=folder.name,
+        folder=folder,
+        alive=alive,
+        segments=tuple(view for view in views if view is not None),
+        problem=problem,
     )
 
 
@@ -206,6 +215,14 @@ def read_spool(root: Path) -> list[WriterView]:
 def quarantine_path(root: Path, path: Path) -> Path:
     """Return where a damaged segment is kept aside."""
     return root / QUARANTINE / f"{path.parent.name}-{path.name}"
+
+
+def quarantined_bytes(root: Path) -> int:
+    """Return how much is kept aside."""
+    try:
+        return sum(path.stat().st_size for path in (root / QUARANTINE).iterdir())
+    except FileNotFoundError:
+        return 0
 
 
 def quarantine(root: Path, path: Path) -> Path:
