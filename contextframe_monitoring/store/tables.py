@@ -189,13 +189,13 @@ class Tables:
         batches = (pc.max(batch.column(0)).as_py() for batch in self.scan(name, ["batch"]))
         return max((batch for batch in batches if batch is not None), default=0)
 
-    def count(self, name: str, condition: str | None = None) -> int:
-        """Return the number of rows of a table."""
+    def count(self, name: str, where: str | None = None) -> int:
+        """Return the number of rows of a table that meet an SQL condition."""
         dataset = self.dataset(name)
         if dataset is None:
             return 0
         with self._explained(name, "read"):
-            return int(dataset.count_rows(filter=condition))
+            return int(dataset.count_rows(filter=where))
 
     def scan(
         self,
@@ -207,9 +207,10 @@ class Tables:
         batch_after: int = 0,
         batch_max: int | None = None,
         in_order: bool = False,
+        where: str | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows with start <= time < end of the batches after `batch_after` and up to
-        `batch_max`, these columns only.
+        `batch_max`, these columns only, and of them those that meet the SQL condition `where`.
 
         `in_order` keeps the order in which they are stored: one scan then gives what the last gave.
         """
@@ -219,13 +220,15 @@ class Tables:
         time_name = time_column(name)
         conditions = []
         if start_us is not None:
-            conditions.append(f"{time_name} >= {_literal(start_us)}")
+            conditions.append(f"{time_name} >= {time_literal(start_us)}")
         if end_us is not None:
-            conditions.append(f"{time_name} < {_literal(end_us)}")
+            conditions.append(f"{time_name} < {time_literal(end_us)}")
         if batch_after:
             conditions.append(f"batch > {batch_after}")
         if batch_max is not None:
             conditions.append(f"batch <= {batch_max}")
+        if where is not None:
+            conditions.append(f"({where})")
         with self._explained(name, "read"):
             yield from dataset.scanner(
                 columns=list(columns),
@@ -244,13 +247,14 @@ class Tables:
                 found = low
         return found
 
-    def delete_before(self, name: str, cutoff_us: int, batch: int) -> None:
-        """Remove the rows before a time, of batches up to `batch`, in one durable commit."""
+    def delete(self, name: str, where: str) -> None:
+        """Remove the rows that meet an SQL condition, in one durable commit. Their bytes stay
+        until compaction, and what old versions hold until they are dropped.
+        """
         dataset = self.dataset(name)
         if dataset is not None:
-            column = time_column(name)
             with self._explained(name, "changed"):
-                dataset.delete(f"{column} < {_literal(cutoff_us)} AND batch <= {batch}")
+                dataset.delete(where)
             self._open.pop(name, None)
             self.sync(name)
 
@@ -299,7 +303,8 @@ class Tables:
         return last
 
 
-def _literal(time_us: int) -> str:
+def time_literal(time_us: int) -> str:
+    """Return a time in microseconds as SQL."""
     moment = _EPOCH + dt.timedelta(microseconds=time_us)
     return f"cast('{moment:%Y-%m-%dT%H:%M:%S.%f}Z' as timestamp)"
 
