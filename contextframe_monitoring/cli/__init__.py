@@ -8,6 +8,7 @@ from contextframe_monitoring.cli.benching import bench
 from contextframe_monitoring.cli.demo import demo
 from contextframe_monitoring.cli.exporting import export
 from contextframe_monitoring.cli.importing import import_transcripts
+from contextframe_monitoring.cli.installing import install, uninstall
 from contextframe_monitoring.cli.pricing import prices
 from contextframe_monitoring.cli.purging import purge
 from contextframe_monitoring.cli.reporting import report, verify
@@ -28,6 +29,8 @@ app.command()(verify)
 app.add_typer(prices, name="prices")
 app.command()(export)
 app.command()(keep)
+app.command()(install)
+app.command()(uninstall)
 app.command()(purge)
 app.command()(bench)
 app.command()(demo)
