@@ -271,12 +271,15 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
     )
 
 
-def drain_once(store: Store) -> int:
+def drain_once(store: Store, config: MonitoringConfig | None = None) -> int:
     """Drain a store if nobody keeps it; return the frames drained, 0 when somebody else does it.
+
+    A drain may compact, and so take out what is older than the configuration wants (None: what
+    the default wants).
 
     Raises `StoreError` when the store can't be written.
     """
-    keeper = Keeper(store)
+    keeper = keeper_of(store, config or MonitoringConfig())
     if not keeper.take():
         return 0
     try:

@@ -92,18 +92,22 @@ def purge(
         _show(chosen, plan, json=json, dry_run=True)
         return
     if not yes:
-        if json:
-            raise InvalidError("--json", True, "with it, purge can't ask: add --yes or --dry-run")
-        _show(chosen, plan, json=False, dry_run=True)
-        if not typer.confirm(f"Erase this from {place.uri} for good?"):
-            console.print("nothing was changed")
-            raise typer.Exit(FINDING)
+        _ask(chosen, plan, place.uri, json=json)
     keeper = _keeper(place, found)
     try:
         done = keeper.purge(chosen)
     finally:
         keeper.release()
     _show(chosen, done, json=json, dry_run=False)
+
+
+def _ask(chosen: Selection, plan: Purged, store: str, *, json: bool) -> None:
+    if json:
+        raise InvalidError("--json", True, "with it, purge can't ask: add --yes or --dry-run")
+    _show(chosen, plan, json=False, dry_run=True)
+    if not typer.confirm(f"Erase this from {store} for good?"):
+        console.print("nothing was changed")
+        raise typer.Exit(FINDING)
 
 
 def _selection(
@@ -149,9 +153,9 @@ def _counted(store: Store, selection: Selection) -> Purged:
 
 def _keeper(store: Store, config: MonitoringConfig) -> Keeper:
     """Become the store's keeper, waiting a while for another to leave. Raises `StoreError`."""
-    from contextframe_monitoring.keeper import Keeper
+    from contextframe_monitoring.keeper import keeper_of
 
-    keeper = Keeper(store, retention_days=config.metrics_retention_days)
+    keeper = keeper_of(store, config)
     deadline = time.monotonic() + WAIT_SECONDS
     said = False
     while not keeper.take():

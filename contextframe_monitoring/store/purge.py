@@ -146,7 +146,7 @@ def purge(
     return found
 
 
-def _selects(selection: Selection, data: memoryview) -> bool:
+def _selects(selection: Selection, data: bytes) -> bool:
     try:
         return selection.matches(decode(data))
     except msgspec.MsgspecError:

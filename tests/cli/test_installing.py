@@ -34,7 +34,7 @@ CODE = {
         "linear": {"type": "sse", "url": "https://example.org/sse"},
     },
     "projects": {
-        "/home/jo/My Project": {
+        "/home/me/My Project": {
             "allowedTools": [],
             "mcpServers": {"db": {"command": "sh", "args": ["db.sh"]}},
         }
@@ -145,7 +145,7 @@ def test_claude_code_is_wrapped_for_the_user_each_project_and_the_shared_file(
         "adds contextframe-monitoring",
         "wraps github",
         "leaves linear: it is reached by URL, not started",
-        "wraps db of /home/jo/My Project",
+        "wraps db of /home/me/My Project",
         "wraps web",
         "note: this file is shared with everybody who works on the project: what is wrapped in it"
         " names programs of this machine; don't commit that",
@@ -191,7 +191,8 @@ def test_a_name_that_is_not_there_is_an_error_before_anything_is_written(code: P
     done = run("install", "claude-code", "--wrap", "gitlab", "--wrap", "github")
     assert done.returncode == 2
     assert done.stderr == (
-        "contextframe-monitoring: MCP server 'gitlab' does not exist: there are db, github, linear\n"
+        "contextframe-monitoring: MCP server 'gitlab' does not exist:"
+        " there are db, github, linear\n"
     )
     assert json.loads(code.read_text()) == CODE
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
-from sqlalchemy import Engine
 
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.ingest.transcripts.settlement import bill
 from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
 from contextframe_monitoring.store.facts import forget_all, forget_selected
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 _FACT = msgspec.msgpack.Decoder(UsageFact)
 

@@ -14,7 +14,7 @@ from contextframe_monitoring.store.spool.frames import FRAME_HEAD, SEQ, Frame, f
 from contextframe_monitoring.store.spool.reader import SegmentView
 
 
-def blot(segment: SegmentView, drained_seq: int, meant: Callable[[memoryview], bool]) -> int:
+def blot(segment: SegmentView, drained_seq: int, meant: Callable[[bytes], bool]) -> int:
     """Blot out the frames up to `drained_seq` whose record is `meant`; return their number.
 
     Only the holder of the keeper's lock may do it: nobody else unlinks segments meanwhile. Raises

@@ -74,13 +74,13 @@ def test_a_client_starts_the_script_that_runs_now(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "temporary"),
     [
-        ("/home/jo/.cache/uv/archive-v0/xYz/bin/contextframe-monitoring", True),
+        ("/home/me/.cache/uv/archive-v0/xYz/bin/contextframe-monitoring", True),
         ("C:\\Users\\jo\\AppData\\Local\\uv\\cache\\archive-v0\\x\\Scripts\\a.exe", True),
-        ("/home/jo/.cache/uv/builds-v0/.tmpX/bin/python", True),
-        ("/home/jo/.local/pipx/.cache/ab12/bin/contextframe-monitoring", True),
-        ("/home/jo/.cache/pipx/ab12/bin/contextframe-monitoring", True),
-        ("/home/jo/.local/bin/contextframe-monitoring", False),
-        ("/home/jo/.local/share/uv/tools/contextframe-monitoring/bin/python", False),
+        ("/home/me/.cache/uv/builds-v0/.tmpX/bin/python", True),
+        ("/home/me/.local/pipx/.cache/ab12/bin/contextframe-monitoring", True),
+        ("/home/me/.cache/pipx/ab12/bin/contextframe-monitoring", True),
+        ("/home/me/.local/bin/contextframe-monitoring", False),
+        ("/home/me/.local/share/uv/tools/contextframe-monitoring/bin/python", False),
     ],
 )
 def test_a_temporary_environment_is_known_by_its_path(path: str, temporary: bool) -> None:
