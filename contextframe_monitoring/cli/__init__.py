@@ -6,6 +6,7 @@ import typer
 
 from contextframe_monitoring.cli.benching import bench
 from contextframe_monitoring.cli.demo import demo
+from contextframe_monitoring.cli.doctor import doctor
 from contextframe_monitoring.cli.exporting import export
 from contextframe_monitoring.cli.importing import import_transcripts
 from contextframe_monitoring.cli.installing import install, uninstall
@@ -31,6 +32,7 @@ app.command()(export)
 app.command()(keep)
 app.command()(install)
 app.command()(uninstall)
+app.command()(doctor)
 app.command()(purge)
 app.command()(bench)
 app.command()(demo)

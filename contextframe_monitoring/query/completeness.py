@@ -155,7 +155,7 @@ def _gap(writer: str, account: _Account) -> Finding:
     )
 
 
-_REMEDIES = {
+LOSS_REMEDIES = {
     "disk_full": "free space on the disk of the spool",
     "spool_full": "run a keeper (`contextframe-monitoring keep`) or raise spool_bytes_max",
     "too_large": "record less in one record",
@@ -168,7 +168,9 @@ def _about_losses(lost: Counter[str]) -> list[Finding]:
     return [
         Finding(
             problem=f"{count} record(s) were lost: {reason}",
-            remedy=_REMEDIES.get(reason, "the recording program caused it; see the documentation"),
+            remedy=LOSS_REMEDIES.get(
+                reason, "the recording program caused it; see the documentation"
+            ),
         )
         for reason, count in sorted(lost.items())
     ]

@@ -35,11 +35,23 @@ def rewrite(
     """Write a table anew without the rows that meet the SQL condition `drop`, with `added` rows.
 
     Fragments stay as they are unless they hold such rows, rows that were deleted before, or the
-    name `agent_id` without rows. One durable commit.
+    name `agent_id` without rows. One durable commit. Raises `StoreError`.
     """
     dataset = tables.dataset(name)
-    if dataset is None:
-        return
+    if dataset is not None:
+        with tables.explained(name, "rewritten"):
+            _rewrite(tables, name, dataset, drop, agent_id, added)
+        tables.sync(name)
+
+
+def _rewrite(
+    tables: Tables,
+    name: str,
+    dataset: Any,
+    drop: str,
+    agent_id: str | None,
+    added: Iterable[pa.RecordBatch],
+) -> None:
     touched = [f for f in dataset.get_fragments() if _holds(f, drop, agent_id)]
     kept = (batch for fragment in touched for batch in _kept(fragment, drop))
     fresh = (_relabelled(batch, dataset.schema) for part in (kept, added) for batch in part)
@@ -57,22 +69,21 @@ def rewrite(
         new_fragments=fragments,
     )
     lance.LanceDataset.commit(dataset, change, read_version=dataset.version)
-    tables.sync(name)
 
 
 def drop_versions(tables: Tables, name: str) -> None:
     """Drop every version of a table but the newest, and all files that belong to none.
 
     Whoever reads an older version at this moment fails. On object storage files of no version
-    stay for a week: another host may be about to commit them.
+    stay for a week: another host may be about to commit them. Raises `StoreError`.
     """
+    tables.compact(name)
     dataset = tables.dataset(name)
     if dataset is not None:
-        tables.compact(name)
-        dataset = tables.dataset(name) or dataset
-        dataset.cleanup_old_versions(
-            older_than=dt.timedelta(0), delete_unverified=tables.local is not None
-        )
+        with tables.explained(name, "cleaned up"):
+            dataset.cleanup_old_versions(
+                older_than=dt.timedelta(0), delete_unverified=tables.local is not None
+            )
 
 
 def _holds(fragment: Any, drop: str, agent_id: str | None) -> bool:

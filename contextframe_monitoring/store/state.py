@@ -86,6 +86,15 @@ def _remedy(problem: str) -> str:
     return "run doctor"
 
 
+def damage(engine: sa.Engine) -> str | None:
+    """Return what is wrong with the database's file, None when nothing is found."""
+    if engine.dialect.name != "sqlite":
+        return None
+    with engine.connect() as connection:
+        found = str(connection.scalar(sa.text("PRAGMA quick_check(1)")))
+    return None if found == "ok" else found
+
+
 def forget_traces(engine: sa.Engine) -> None:
     """Drop what deleted rows left in the log beside the database, as far as no reader holds it."""
     if engine.dialect.name == "sqlite":

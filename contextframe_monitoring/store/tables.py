@@ -68,7 +68,7 @@ class Tables:
 
     def dataset(self, name: str) -> Any | None:
         """Return the newest version of a table, None when it does not exist."""
-        with self._explained(name, "read"):
+        with self.explained(name, "read"):
             try:
                 dataset = self._newest(name)
             except _LANCE_ERRORS as error:
@@ -89,7 +89,7 @@ class Tables:
         return dataset
 
     @contextlib.contextmanager
-    def _explained(self, name: str, what: str) -> Iterator[None]:
+    def explained(self, name: str, what: str) -> Iterator[None]:
         """Turn what Lance raises into a `StoreError`, and open the table anew the next time."""
         try:
             yield
@@ -121,7 +121,7 @@ class Tables:
         """Return a table, made empty when it does not exist."""
         dataset = self.dataset(name)
         if dataset is None:
-            with self._explained(name, "made"):
+            with self.explained(name, "made"):
                 dataset = lance.write_dataset(
                     SCHEMAS[name].empty_table(),
                     self.uri(name),
@@ -138,7 +138,7 @@ class Tables:
     def append(self, name: str, rows: pa.Table) -> None:
         """Append rows in one commit; what was written is durable only after `sync`."""
         dataset = self.create(name)
-        with self._explained(name, "written"):
+        with self.explained(name, "written"):
             self._open[name] = lance.write_dataset(
                 rows,
                 dataset,
@@ -151,7 +151,7 @@ class Tables:
         """Make the newest version of a local table durable."""
         dataset = self.dataset(name)
         if dataset is not None:
-            with self._explained(name, "synced"):
+            with self.explained(name, "synced"):
                 self._sync(name, dataset)
 
     def _sync(self, name: str, dataset: Any, fragment_min: int | None = None) -> None:
@@ -194,7 +194,7 @@ class Tables:
         dataset = self.dataset(name)
         if dataset is None:
             return 0
-        with self._explained(name, "read"):
+        with self.explained(name, "read"):
             return int(dataset.count_rows(filter=where))
 
     def scan(
@@ -229,7 +229,7 @@ class Tables:
             conditions.append(f"batch <= {batch_max}")
         if where is not None:
             conditions.append(f"({where})")
-        with self._explained(name, "read"):
+        with self.explained(name, "read"):
             yield from dataset.scanner(
                 columns=list(columns),
                 filter=" AND ".join(conditions) or None,
@@ -253,7 +253,7 @@ class Tables:
         """
         dataset = self.dataset(name)
         if dataset is not None:
-            with self._explained(name, "changed"):
+            with self.explained(name, "changed"):
                 dataset.delete(where)
             self._open.pop(name, None)
             self.sync(name)
@@ -263,7 +263,7 @@ class Tables:
         dataset = self.dataset(name)
         if dataset is None:
             return 0
-        with self._explained(name, "read"):
+        with self.explained(name, "read"):
             rows = [fragment.metadata.physical_rows for fragment in dataset.get_fragments()]
         return sum(count is not None and count < ROWS_PER_FRAGMENT // 2 for count in rows)
 
@@ -274,7 +274,7 @@ class Tables:
         dataset = self.dataset(name)
         if dataset is None or self.count(name) == 0:
             return
-        with self._explained(name, "compacted"):
+        with self.explained(name, "compacted"):
             after = max(fragment.fragment_id for fragment in dataset.get_fragments())
             dataset.optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT)
             have = {name for index in dataset.describe_indices() for name in index.field_names}

@@ -23,7 +23,8 @@ def places(platform: str, environ: Mapping[str, str], home: Path, cwd: Path) -> 
     del platform
     settings = environ.get("CLAUDE_CONFIG_DIR")
     user = Path(settings).expanduser() if settings else home
+    folder = user if settings else home / ".claude"
     return [
-        Place(file=user / USER_FILE, typed=True),
+        Place(file=user / USER_FILE, folder=folder, typed=True),
         Place(file=cwd / PROJECT_FILE, serves=False, typed=True, note=_SHARED),
     ]

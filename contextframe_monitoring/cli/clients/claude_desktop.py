@@ -35,7 +35,7 @@ def places(platform: str, environ: Mapping[str, str], home: Path, cwd: Path) -> 
     plain = folder(platform, environ, home)
     packaged = _packaged(environ, home) if platform == "win32" else []
     folders = [*packaged, plain] if not packaged or plain.is_dir() else packaged
-    return [Place(file=found / FILE) for found in folders]
+    return [Place(file=found / FILE, folder=found) for found in folders]
 
 
 def _packaged(environ: Mapping[str, str], home: Path) -> list[Path]:

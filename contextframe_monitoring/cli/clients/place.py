@@ -10,18 +10,20 @@ from pathlib import Path
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A file of a client. Our own server is added where `serves`; where not, only its entries are
-    wrapped, and a file that is missing stays so. `note` is said when it is changed.
+    wrapped, and a file that is missing stays so. The client is there when the file is, or its
+    `folder`. `note` is said when the file is changed.
     """
 
     file: Path
+    folder: Path | None = None
     serves: bool = True
     typed: bool = False
     note: str | None = None
 
     @property
     def is_used(self) -> bool:
-        """Whether the client seems to be there: its file is, or its folder."""
-        return self.file.exists() or (self.serves and self.file.parent.is_dir())
+        """Whether the client seems to be there."""
+        return self.file.exists() or (self.folder is not None and self.folder.is_dir())
 
 
 Places = Callable[[str, Mapping[str, str], Path, Path], list[Place]]
