@@ -75,8 +75,8 @@ def install(
 ) -> None:
     """Add the monitoring server to an MCP client, and watch the client's other servers.
 
-    The difference is shown first, the file as it was is kept beside it, and installing again
-    changes nothing. `uninstall` gives back the file as it was.
+    The difference is shown first; a copy of the file is kept beside it.
+    Installing again changes nothing; `uninstall` gives back what was there.
 
     Examples:
       contextframe-monitoring install claude-desktop --dry-run

@@ -73,8 +73,8 @@ def purge(
 ) -> None:
     """Erase records: rows, rollups, old versions of the tables, spool and quarantine.
 
-    What is gone can't be brought back; `verify` counts it as expired. Several options together
-    mean records that meet all of them.
+    What is gone can't be brought back; `verify` counts it as expired.
+    Several options together mean records that meet all of them.
 
     Examples:
       contextframe-monitoring purge --before 90d --dry-run
