@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contextframe_monitoring.cli.clients.document import Document, Edit
@@ -13,6 +13,7 @@ from contextframe_monitoring.core.errors import InvalidError
 from tests.cli.clients.configurations import documents
 
 
+@settings(deadline=None)
 @given(documents())
 def test_it_reads_what_json_reads_and_knows_where(found: tuple[str, dict[str, object]]) -> None:
     text, value = found
@@ -72,6 +73,7 @@ def test_a_monster_is_refused(text: str) -> None:
         Document(text, "f")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

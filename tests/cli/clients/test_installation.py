@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contextframe_monitoring.cli.clients.document import Document
@@ -349,6 +349,7 @@ CONFIGURATIONS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(found=documents(CONFIGURATIONS), name=KEYS, wrap_all=st.booleans())
 def test_any_configuration_comes_back_and_twice_is_once(
     found: tuple[str, dict[str, Any]], name: str, wrap_all: bool
