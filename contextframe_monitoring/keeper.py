@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import MonitoringError, StoreError, UnavailableError
+from contextframe_monitoring.core.selection import Selection
+from contextframe_monitoring.ingest.transcripts.forgetting import forget
+from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.machine import FileLock, SystemClock
+from contextframe_monitoring.store.purge import Purged, purge, whole_buckets
 from contextframe_monitoring.store.removals import Removals
-from contextframe_monitoring.store.retention import TrustedTime, expire, finish_removals
+from contextframe_monitoring.store.retention import TrustedTime, expire
 from contextframe_monitoring.store.schemas import TABLES
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
+from contextframe_monitoring.store.state import forget_traces
 from contextframe_monitoring.store.store import Store
 
 if TYPE_CHECKING:
@@ -145,6 +150,30 @@ class Keeper:
         for name in TABLES:
             self.store.tables.compact(name)
 
+    def purge(self, selection: Selection) -> Purged:
+        """Erase selected records for good, those in the spool included; return what is gone.
+
+        A time is moved back to its whole minute. Raises `StoreError` when the store can't be
+        written or this process does not keep it, `ConflictError` while an import is at work.
+        """
+        if self._ledger is None or not self._lock.held:
+            raise StoreError(self.store.uri, "another process keeps it", "end that one first")
+        selection = whole_buckets(selection)
+        waiting = self.drain()
+        engine = self.store.create()
+        forgotten = forget(engine, selection)
+        found = purge(
+            self.store.tables,
+            self._ledger,
+            Removals(engine),
+            self.store.spool_root,
+            selection,
+            self._checkpoint,
+        )
+        found.waiting, found.facts_forgotten = waiting, forgotten
+        forget_traces(engine)
+        return found
+
     def _compact_daily(self) -> None:
         """See to retention even where little is recorded."""
         today = self._clock.monotonic_ns() // _DAY_NS
@@ -242,12 +271,15 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
     )
 
 
-def drain_once(store: Store) -> int:
+def drain_once(store: Store, config: MonitoringConfig | None = None) -> int:
     """Drain a store if nobody keeps it; return the frames drained, 0 when somebody else does it.
+
+    A drain may compact, and so take out what is older than the configuration wants (None: what
+    the default wants).
 
     Raises `StoreError` when the store can't be written.
     """
-    keeper = Keeper(store)
+    keeper = keeper_of(store, config or MonitoringConfig())
     if not keeper.take():
         return 0
     try:

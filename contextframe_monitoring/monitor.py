@@ -122,7 +122,7 @@ class Monitor:
         """
         from contextframe_monitoring.keeper import drain_once
 
-        return drain_once(self.store)
+        return drain_once(self.store, self.config)
 
     async def flush(self) -> int:
         """Drain in a thread."""

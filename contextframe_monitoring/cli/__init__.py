@@ -6,9 +6,12 @@ import typer
 
 from contextframe_monitoring.cli.benching import bench
 from contextframe_monitoring.cli.demo import demo
+from contextframe_monitoring.cli.doctor import doctor
 from contextframe_monitoring.cli.exporting import export
 from contextframe_monitoring.cli.importing import import_transcripts
+from contextframe_monitoring.cli.installing import install, uninstall
 from contextframe_monitoring.cli.pricing import prices
+from contextframe_monitoring.cli.purging import purge
 from contextframe_monitoring.cli.reporting import report, verify
 from contextframe_monitoring.cli.serving import keep, serve
 from contextframe_monitoring.cli.wrapping import wrap
@@ -27,5 +30,9 @@ app.command()(verify)
 app.add_typer(prices, name="prices")
 app.command()(export)
 app.command()(keep)
+app.command()(install)
+app.command()(uninstall)
+app.command()(doctor)
+app.command()(purge)
 app.command()(bench)
 app.command()(demo)

@@ -94,4 +94,4 @@ class StoreError(MonitoringError):
     def __init__(self, store: str, reason: str, remedy: str) -> None:
         """`store` is the URI, `remedy` what a person can do."""
         super().__init__(f"store {shown(store)} can't be used: {reason}; {remedy}")
-        self.store, self.reason = store, reason
+        self.store, self.reason, self.remedy = store, reason, remedy

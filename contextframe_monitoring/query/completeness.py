@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from contextframe_monitoring.core.status import Finding, VerifyReport
+from contextframe_monitoring.store.conditions import condition
+from contextframe_monitoring.store.removals import PURGE
 from contextframe_monitoring.store.schemas import COST, PERFORMANCE, RAW_TABLES, ROLLUP_1M, USAGE
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.spool.segment import LOSS_REASONS
@@ -86,11 +88,10 @@ def _accounts(store: Store, snapshot: Snapshot) -> dict[str, _Account]:
             accounts[known.writer] = _Account(taken=drained)
         for writer, counts in ledger.losses().items():
             accounts.setdefault(writer, _Account()).lost = Counter(counts)
-        for _, writer, _ in ledger.quarantine():
+        for writer in ledger.damaged_writers():
             accounts.setdefault(writer, _Account()).damaged = True
-    if store.removals is not None:
-        for writer, count in store.removals.expired().items():
-            accounts.setdefault(writer, _Account()).expired = count
+    for writer, count in _expired(store).items():
+        accounts.setdefault(writer, _Account()).expired = count
     for item in snapshot.waiting:
         account = accounts.setdefault(item.writer, _Account())
         account.waiting += 1
@@ -103,6 +104,21 @@ def _accounts(store: Store, snapshot: Snapshot) -> dict[str, _Account]:
             counted = zip(LOSS_REASONS, view.header.losses, strict=True)
             account.lost = Counter({reason: count for reason, count in counted if count})
     return accounts
+
+
+def _expired(store: Store) -> Counter[str]:
+    """Return the rows of each writer that were taken out, those of a removal included that was cut
+    off after its rows had gone.
+    """
+    removals = store.removals
+    if removals is None:
+        return Counter()
+    expired = Counter(removals.expired())
+    for removal in removals.unfinished():
+        where = condition(removal.table, removal.selection, removal.batch)
+        if removal.counts and not store.tables.count(removal.table, where):
+            expired.update(removal.counts)
+    return expired
 
 
 def _count_stored(store: Store, snapshot: Snapshot, accounts: dict[str, _Account]) -> int:
@@ -139,7 +155,7 @@ def _gap(writer: str, account: _Account) -> Finding:
     )
 
 
-_REMEDIES = {
+LOSS_REMEDIES = {
     "disk_full": "free space on the disk of the spool",
     "spool_full": "run a keeper (`contextframe-monitoring keep`) or raise spool_bytes_max",
     "too_large": "record less in one record",
@@ -152,21 +168,28 @@ def _about_losses(lost: Counter[str]) -> list[Finding]:
     return [
         Finding(
             problem=f"{count} record(s) were lost: {reason}",
-            remedy=_REMEDIES.get(reason, "the recording program caused it; see the documentation"),
+            remedy=LOSS_REMEDIES.get(
+                reason, "the recording program caused it; see the documentation"
+            ),
         )
         for reason, count in sorted(lost.items())
     ]
 
 
 def _about_rollups(store: Store, snapshot: Snapshot) -> list[Finding]:
-    """Compare the sums of the 1m rollups with the raw rows of the same batches."""
-    if not snapshot.done:
+    """Compare the sums of the 1m rollups with the raw rows of the same batches.
+
+    While a purge is under way, or was cut off, they differ: whoever keeps the store next ends it.
+    """
+    removals = store.removals
+    if not snapshot.done or removals is None:
+        return []
+    if any(removal.reason == PURGE for removal in removals.unfinished()):
         return []
     rollup: Counter[str] = Counter()
     nanos = 0
     columns = ["subject", "count", "nano_usd"]
-    removals = store.removals
-    since = max(removals.cutoffs().values(), default=0) if removals is not None else 0
+    since = max(removals.cutoffs().values(), default=0)
     for batch in store.tables.scan(ROLLUP_1M, columns, start_us=since, batch_max=snapshot.done):
         nanos += pc.sum(batch.column(2)).as_py() or 0
         subjects = batch.column(0).cast("string")  # a dictionary may hold one value twice

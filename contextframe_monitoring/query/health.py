@@ -32,12 +32,12 @@ def status_report(
 ) -> StatusReport:
     """Return how the monitor is doing. Raises `StoreError` when the store can't be read."""
     snapshot = Snapshot(store)
-    writers = _writers(snapshot)
-    lost = _lost(store, writers)
+    writers = writer_statuses(snapshot)
+    lost = lost_records(store, writers)
     stored = sum(store.tables.count(name) for name in RAW_TABLES)
-    keeper = _keeper(store)
+    keeper = keeper_status(store)
     quarantined = _quarantined(store)
-    lag = _lag_seconds(snapshot, now_us)
+    lag = lag_seconds(snapshot, now_us)
     findings = _findings(config, keeper, lost, quarantined, lag)
     return StatusReport(
         status="disabled" if not config.enabled else "degraded" if findings else "ok",
@@ -73,7 +73,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _writers(snapshot: Snapshot) -> list[WriterStatus]:
+def writer_statuses(snapshot: Snapshot) -> list[WriterStatus]:
     """Return every process with a spool, the living ones first."""
     waiting = Counter(item.writer for item in snapshot.waiting)
     last_seqs = dict(snapshot.drained)
@@ -86,7 +86,7 @@ def _writers(snapshot: Snapshot) -> list[WriterStatus]:
     return sorted(found, key=lambda writer: (not writer.alive, writer.name, writer.writer))
 
 
-def _lost(store: Store, writers: list[WriterStatus]) -> Counter[str]:
+def lost_records(store: Store, writers: list[WriterStatus]) -> Counter[str]:
     """Return all losses by reason: of living writers as their spools say, of others as noted."""
     lost: Counter[str] = Counter()
     living = {writer.writer for writer in writers}
@@ -123,7 +123,8 @@ def _writer(view: WriterView, waiting: int, last_seq: int) -> WriterStatus:
     )
 
 
-def _keeper(store: Store) -> KeeperStatus:
+def keeper_status(store: Store) -> KeeperStatus:
+    """Return who keeps a store, or kept it last."""
     states = store.ledger.keepers() if store.ledger is not None else []
     newest: KeeperState | None = max(states, key=lambda s: s.drained_us, default=None)
     return KeeperStatus(
@@ -147,7 +148,8 @@ def _is_held(lock: FileLock) -> bool:
     return not free
 
 
-def _lag_seconds(snapshot: Snapshot, now_us: int) -> float | None:
+def lag_seconds(snapshot: Snapshot, now_us: int) -> float | None:
+    """Return the age of the oldest record that waits in a spool, None when none does."""
     if not snapshot.waiting:
         return None
     oldest = min(item.record.time_us for item in snapshot.waiting)

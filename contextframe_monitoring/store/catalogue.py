@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -93,6 +93,15 @@ class Catalogue:
             "entries": sum(len(rules.models) + len(rules.services) for rules in self._book.rules),
             "error": self.error,
         }
+
+    def checked(self) -> date | None:
+        """Return the last day on which somebody looked at a price of our own files."""
+        days = [
+            entry.checked
+            for rules in self._book.rules
+            for entry in (*(rule.what for rule in rules.models), *rules.services)
+        ]
+        return max((day for day in days if day is not None), default=None)
 
     def price(
         self, provider: str | None, model: str, at_us: int, mode: Mode = ()

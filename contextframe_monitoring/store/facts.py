@@ -8,7 +8,7 @@ of is the importer's business: here it is a key, a group and a body of bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     delete,
     insert,
+    inspect,
     select,
     update,
 )
@@ -55,6 +56,7 @@ METADATA = MetaData()
 _KEYS_PER_STATEMENT_MAX = 500
 """SQLite allows 32,766 bound values a statement since 3.32; older builds 999."""
 _SLOT = 1
+_PAGE_ROWS = 2000
 
 _CURSORS = Table(
     "import_cursors",
@@ -188,6 +190,45 @@ def forget_facts(connection: Connection, before_us: int) -> int:
     read again after that counts them again.
     """
     return connection.execute(delete(_FACTS).where(_FACTS.c.time_us < before_us)).rowcount
+
+
+def forget_selected(engine: Engine, selected: Callable[[bytes], bool]) -> int:
+    """Delete the facts whose body is `selected` and return their number.
+
+    A file that is read again from its start counts them again. Raises `ConflictError` while a
+    batch stands in the journal.
+    """
+    if not inspect(engine).has_table(_FACTS.name):
+        return 0
+    count, after = 0, ""
+    while True:
+        with engine.begin() as connection:
+            claim_journal(connection)
+            page = select(_FACTS.c.fact_key, _FACTS.c.body).where(_FACTS.c.fact_key > after)
+            rows = connection.execute(page.order_by(_FACTS.c.fact_key).limit(_PAGE_ROWS)).all()
+            keys = [row.fact_key for row in rows if selected(row.body)]
+            for portion in _portions(keys):
+                connection.execute(delete(_FACTS).where(_FACTS.c.fact_key.in_(portion)))
+            clear_journal(connection)
+        count += len(keys)
+        if len(rows) < _PAGE_ROWS:
+            return count
+        after = rows[-1].fact_key
+
+
+def forget_all(engine: Engine) -> int:
+    """Delete every fact and cursor, as if nothing had been imported; return the number of facts.
+
+    Raises `ConflictError` while a batch stands in the journal.
+    """
+    if not inspect(engine).has_table(_FACTS.name):
+        return 0
+    with engine.begin() as connection:
+        claim_journal(connection)
+        count = connection.execute(delete(_FACTS)).rowcount
+        connection.execute(delete(_CURSORS))
+        clear_journal(connection)
+    return count
 
 
 def claim_journal(connection: Connection) -> None:

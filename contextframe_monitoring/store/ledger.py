@@ -60,6 +60,7 @@ quarantined = sa.Table(
     sa.Column("writer", sa.String(32), nullable=False),
     sa.Column("problem", sa.Text, nullable=False),
     sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("kept", sa.Boolean, nullable=False),
 )
 keepers = sa.Table(
     "keepers",
@@ -267,14 +268,31 @@ class Ledger:
             if connection.scalar(sa.select(quarantined.c.file).where(quarantined.c.file == file)):
                 return
             connection.execute(
-                quarantined.insert().values(file=file, writer=writer, problem=problem, at_us=now_us)
+                quarantined.insert().values(
+                    file=file, writer=writer, problem=problem, at_us=now_us, kept=True
+                )
             )
 
     def quarantine(self) -> list[tuple[str, str, str]]:
-        """Return (file, writer, problem) of every segment that was moved aside."""
+        """Return (file, writer, problem) of every segment that was moved aside and still stands
+        there.
+        """
         with self._engine.begin() as connection:
-            found = connection.execute(sa.select(quarantined).order_by(quarantined.c.at_us)).all()
+            kept = sa.select(quarantined).where(quarantined.c.kept)
+            found = connection.execute(kept.order_by(quarantined.c.at_us)).all()
         return [(r.file, r.writer, r.problem) for r in found]
+
+    def empty_quarantine(self, files: Sequence[str]) -> None:
+        """Remember that segments which were moved aside are gone."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                quarantined.update().where(quarantined.c.file.in_(files)).values(kept=False)
+            )
+
+    def damaged_writers(self) -> set[str]:
+        """Return the writers that had a segment moved aside: what they miss was damaged."""
+        with self._engine.begin() as connection:
+            return set(connection.scalars(sa.select(quarantined.c.writer)))
 
     def note_keeper(self, state: KeeperState) -> None:
         """Say who keeps the store."""

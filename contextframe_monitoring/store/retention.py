@@ -1,7 +1,7 @@
 """Retention: raw rows beyond their age are taken out, counted, so that `verify` can tell expired
 from lost.
 
-A removal is written down in the state before it happens (`removals`: table, cutoff, the last
+A removal is written down in the state before it happens (`removals`: table, selection, the last
 batch it covers, rows by writer) and is one Lance commit, so after a crash the table itself says
 whether it happened. Cutoffs lie on UTC midnight: rollup buckets are then wholly before or after
 them.
@@ -9,17 +9,15 @@ them.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
-import pyarrow.compute as pc
-
 from contextframe_monitoring.core.clock import US_PER_DAY, Clock
-from contextframe_monitoring.store.removals import Removal, Removals
+from contextframe_monitoring.core.selection import Selection
+from contextframe_monitoring.store.clearing import finish_removals, row_counts
+from contextframe_monitoring.store.removals import RETENTION, Removal, Removals
 from contextframe_monitoring.store.schemas import RAW_TABLES
 from contextframe_monitoring.store.tables import Tables
 
-RETENTION = "retention"
 JUMP_US_MAX = 7 * US_PER_DAY
 SETTLE_NS = 86_400 * 1_000_000_000
 """A jump of the wall clock by more than a week is believed after a day of monotonic time."""
@@ -62,34 +60,13 @@ def expire(
     that was cut off.
     """
     total = finish_removals(tables, removals, checkpoint)
-    cutoff = (now_us // US_PER_DAY - days) * US_PER_DAY
+    old = Selection(before_us=(now_us // US_PER_DAY - days) * US_PER_DAY)
     for name in RAW_TABLES:
-        counts = _count(tables, name, cutoff, done)
+        counts = row_counts(tables, name, old, done)
         if counts:
             removals.open(
-                Removal(table=name, cutoff_us=cutoff, batch=done, reason=RETENTION), counts
+                Removal(table=name, selection=old, batch=done, reason=RETENTION, counts=counts)
             )
             checkpoint(f"removal:{name}")
             total += finish_removals(tables, removals, checkpoint)
     return total
-
-
-def finish_removals(tables: Tables, removals: Removals, checkpoint: Callable[[str], None]) -> int:
-    """Carry out what is written down; what a crash left half-way is counted once."""
-    total = 0
-    for removal, counts in removals.unfinished():
-        if _count(tables, removal.table, removal.cutoff_us, removal.batch):
-            tables.delete_before(removal.table, removal.cutoff_us, removal.batch)
-        checkpoint(f"removed:{removal.table}")
-        removals.close(removal, counts)
-        total += sum(counts.values())
-    return total
-
-
-def _count(tables: Tables, name: str, cutoff_us: int, batch: int) -> dict[str, int]:
-    """Return the rows of each writer before the cutoff, in batches up to `batch`."""
-    counts: Counter[str] = Counter()
-    for rows in tables.scan(name, ["writer"], end_us=cutoff_us, batch_max=batch):
-        for entry in pc.value_counts(rows.column(0).cast("string")).to_pylist():
-            counts[entry["values"]] += entry["counts"]
-    return dict(counts)

@@ -61,6 +61,7 @@ def _engine(path: Path, *, writable: bool) -> sa.Engine:
         if writable:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
 
     @sa.event.listens_for(engine, "handle_error")
     def _explain(context: sa.ExceptionContext) -> None:
@@ -83,6 +84,22 @@ def _remedy(problem: str) -> str:
     if "locked" in problem:
         return "another program holds it: end that one, or try again"
     return "run doctor"
+
+
+def damage(engine: sa.Engine) -> str | None:
+    """Return what is wrong with the database's file, None when nothing is found."""
+    if engine.dialect.name != "sqlite":
+        return None
+    with engine.connect() as connection:
+        found = str(connection.scalar(sa.text("PRAGMA quick_check(1)")))
+    return None if found == "ok" else found
+
+
+def forget_traces(engine: sa.Engine) -> None:
+    """Drop what deleted rows left in the log beside the database, as far as no reader holds it."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
 def _quoted(path: Path) -> str:

@@ -68,7 +68,7 @@ class Tables:
 
     def dataset(self, name: str) -> Any | None:
         """Return the newest version of a table, None when it does not exist."""
-        with self._explained(name, "read"):
+        with self.explained(name, "read"):
             try:
                 dataset = self._newest(name)
             except _LANCE_ERRORS as error:
@@ -89,7 +89,7 @@ class Tables:
         return dataset
 
     @contextlib.contextmanager
-    def _explained(self, name: str, what: str) -> Iterator[None]:
+    def explained(self, name: str, what: str) -> Iterator[None]:
         """Turn what Lance raises into a `StoreError`, and open the table anew the next time."""
         try:
             yield
@@ -121,7 +121,7 @@ class Tables:
         """Return a table, made empty when it does not exist."""
         dataset = self.dataset(name)
         if dataset is None:
-            with self._explained(name, "made"):
+            with self.explained(name, "made"):
                 dataset = lance.write_dataset(
                     SCHEMAS[name].empty_table(),
                     self.uri(name),
@@ -138,7 +138,7 @@ class Tables:
     def append(self, name: str, rows: pa.Table) -> None:
         """Append rows in one commit; what was written is durable only after `sync`."""
         dataset = self.create(name)
-        with self._explained(name, "written"):
+        with self.explained(name, "written"):
             self._open[name] = lance.write_dataset(
                 rows,
                 dataset,
@@ -151,7 +151,7 @@ class Tables:
         """Make the newest version of a local table durable."""
         dataset = self.dataset(name)
         if dataset is not None:
-            with self._explained(name, "synced"):
+            with self.explained(name, "synced"):
                 self._sync(name, dataset)
 
     def _sync(self, name: str, dataset: Any, fragment_min: int | None = None) -> None:
@@ -189,13 +189,13 @@ class Tables:
         batches = (pc.max(batch.column(0)).as_py() for batch in self.scan(name, ["batch"]))
         return max((batch for batch in batches if batch is not None), default=0)
 
-    def count(self, name: str, condition: str | None = None) -> int:
-        """Return the number of rows of a table."""
+    def count(self, name: str, where: str | None = None) -> int:
+        """Return the number of rows of a table that meet an SQL condition."""
         dataset = self.dataset(name)
         if dataset is None:
             return 0
-        with self._explained(name, "read"):
-            return int(dataset.count_rows(filter=condition))
+        with self.explained(name, "read"):
+            return int(dataset.count_rows(filter=where))
 
     def scan(
         self,
@@ -207,9 +207,10 @@ class Tables:
         batch_after: int = 0,
         batch_max: int | None = None,
         in_order: bool = False,
+        where: str | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows with start <= time < end of the batches after `batch_after` and up to
-        `batch_max`, these columns only.
+        `batch_max`, these columns only, and of them those that meet the SQL condition `where`.
 
         `in_order` keeps the order in which they are stored: one scan then gives what the last gave.
         """
@@ -219,14 +220,16 @@ class Tables:
         time_name = time_column(name)
         conditions = []
         if start_us is not None:
-            conditions.append(f"{time_name} >= {_literal(start_us)}")
+            conditions.append(f"{time_name} >= {time_literal(start_us)}")
         if end_us is not None:
-            conditions.append(f"{time_name} < {_literal(end_us)}")
+            conditions.append(f"{time_name} < {time_literal(end_us)}")
         if batch_after:
             conditions.append(f"batch > {batch_after}")
         if batch_max is not None:
             conditions.append(f"batch <= {batch_max}")
-        with self._explained(name, "read"):
+        if where is not None:
+            conditions.append(f"({where})")
+        with self.explained(name, "read"):
             yield from dataset.scanner(
                 columns=list(columns),
                 filter=" AND ".join(conditions) or None,
@@ -244,13 +247,14 @@ class Tables:
                 found = low
         return found
 
-    def delete_before(self, name: str, cutoff_us: int, batch: int) -> None:
-        """Remove the rows before a time, of batches up to `batch`, in one durable commit."""
+    def delete(self, name: str, where: str) -> None:
+        """Remove the rows that meet an SQL condition, in one durable commit. Their bytes stay
+        until compaction, and what old versions hold until they are dropped.
+        """
         dataset = self.dataset(name)
         if dataset is not None:
-            column = time_column(name)
-            with self._explained(name, "changed"):
-                dataset.delete(f"{column} < {_literal(cutoff_us)} AND batch <= {batch}")
+            with self.explained(name, "changed"):
+                dataset.delete(where)
             self._open.pop(name, None)
             self.sync(name)
 
@@ -259,7 +263,7 @@ class Tables:
         dataset = self.dataset(name)
         if dataset is None:
             return 0
-        with self._explained(name, "read"):
+        with self.explained(name, "read"):
             rows = [fragment.metadata.physical_rows for fragment in dataset.get_fragments()]
         return sum(count is not None and count < ROWS_PER_FRAGMENT // 2 for count in rows)
 
@@ -270,7 +274,7 @@ class Tables:
         dataset = self.dataset(name)
         if dataset is None or self.count(name) == 0:
             return
-        with self._explained(name, "compacted"):
+        with self.explained(name, "compacted"):
             after = max(fragment.fragment_id for fragment in dataset.get_fragments())
             dataset.optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT)
             have = {name for index in dataset.describe_indices() for name in index.field_names}
@@ -299,7 +303,8 @@ class Tables:
         return last
 
 
-def _literal(time_us: int) -> str:
+def time_literal(time_us: int) -> str:
+    """Return a time in microseconds as SQL."""
     moment = _EPOCH + dt.timedelta(microseconds=time_us)
     return f"cast('{moment:%Y-%m-%dT%H:%M:%S.%f}Z' as timestamp)"
 

@@ -35,7 +35,8 @@ def cursor(path: str, **values: object) -> Cursor:
 
 def row(key: str, group: str = "g", **values: object) -> FactRow:
     rest = {"time_us": 5, "revision": 1, "counted": True, "amount_nano_usd": 2**40}
-    return FactRow(key=key, group=group, price_id=None, body=b"\x00\xff", **{**rest, **values})
+    fixed = {"price_id": None, "body": b"\x00\xff"}
+    return FactRow(key=key, group=group, **{**fixed, **rest, **values})
 
 
 def test_cursors_come_back_as_they_were_and_replace_each_other(engine: Engine) -> None:
@@ -97,3 +98,32 @@ def test_a_state_that_is_locked_is_said_to_be(engine: Engine) -> None:
         state.claim_journal(one)
         with pytest.raises(UnavailableError, match="locked by another process"):
             state.claim_journal(other)
+
+
+def test_selected_facts_are_forgotten_however_many_there_are(engine: Engine) -> None:
+    rows = [row(f"k{n:04}", body=b"gone" if n % 2 else b"kept") for n in range(4100)]
+    with engine.begin() as connection:
+        state.write_facts(connection, rows, [])
+        state.write_cursors(connection, [cursor("/a")])
+    assert state.forget_selected(engine, lambda body: body == b"gone") == 2050
+    assert state.forget_selected(engine, lambda body: body == b"gone") == 0
+    assert state.forget_all(engine) == 2050
+    with engine.connect() as connection:
+        assert state.read_cursors(connection, "claude-code") == {}
+
+
+def test_nothing_is_forgotten_while_an_import_is_at_work(engine: Engine) -> None:
+    with engine.begin() as connection:
+        state.write_facts(connection, [row("k")], [])
+        state.claim_journal(connection)
+    with pytest.raises(ConflictError):
+        state.forget_selected(engine, lambda _: True)
+    with pytest.raises(ConflictError):
+        state.forget_all(engine)
+
+
+def test_a_store_without_imports_has_nothing_to_forget() -> None:
+    engine = create_engine("sqlite://")
+    assert state.forget_selected(engine, lambda _: True) == 0
+    assert state.forget_all(engine) == 0
+    engine.dispose()

@@ -1,0 +1,50 @@
+"""All checks of a store, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from contextframe_monitoring.core.checkup import Fact, Symptom
+from contextframe_monitoring.query.checkup.folders import check_folders
+from contextframe_monitoring.query.checkup.patient import Check, Patient, examined
+from contextframe_monitoring.query.checkup.prices import check_prices
+from contextframe_monitoring.query.checkup.spool import check_keeper, check_spool
+from contextframe_monitoring.query.checkup.tables import check_state, check_tables
+from contextframe_monitoring.query.checkup.versions import check_versions
+
+
+def check_configuration(patient: Patient) -> Iterator[Fact | Symptom]:
+    """Look at switches that keep something from working."""
+    config = patient.config
+    if not config.enabled:
+        yield Symptom(
+            check="configuration",
+            severity="warning",
+            problem="monitoring is switched off: nothing is recorded",
+            remedy="set enabled = true",
+        )
+    if config.cloudwatch_enabled:
+        yield Symptom(
+            check="configuration",
+            severity="warning",
+            problem="cloudwatch_enabled is set, but this version has no CloudWatch exporter",
+            remedy="set it to false; prometheus_enabled and export are there",
+        )
+
+
+CHECKS: dict[str, Check] = {
+    "configuration": check_configuration,
+    "store": check_folders,
+    "state": check_state,
+    "tables": check_tables,
+    "spool": check_spool,
+    "keeper": check_keeper,
+    "prices": check_prices,
+    "versions": check_versions,
+}
+
+
+def examination(patient: Patient) -> Iterator[Fact | Symptom]:
+    """Yield what all checks find, each on its own: none keeps another from looking."""
+    for name, check in CHECKS.items():
+        yield from examined(name, check, patient)

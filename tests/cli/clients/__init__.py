@@ -1,0 +1,1 @@
+"""Tests of what edits the configurations of clients."""
