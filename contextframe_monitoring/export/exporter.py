@@ -6,7 +6,7 @@ import json
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,11 +15,13 @@ from contextframe_monitoring.core.errors import InvalidError
 from contextframe_monitoring.export.files import Sink, opened, replaced
 from contextframe_monitoring.export.folder import inside
 from contextframe_monitoring.export.metrics.group import Limits
-from contextframe_monitoring.export.prometheus import PrometheusExposition
 from contextframe_monitoring.export.registry import Format, format_of
 from contextframe_monitoring.export.reports import ReportRows, report_json
 from contextframe_monitoring.export.source import Progress, Selection, Source
 from contextframe_monitoring.store.store import Store
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.export.prometheus import PrometheusExposition
 
 ANSWER_BYTES_MAX = 100_000
 """Bytes of an export that stands in an answer, about 25,000 tokens."""
@@ -66,6 +68,8 @@ class MetricsExporter:
     @cached_property
     def prometheus(self) -> PrometheusExposition:
         """The exposition of the whole store. It remembers what it added up: keep one."""
+        from contextframe_monitoring.export.prometheus import PrometheusExposition
+
         return PrometheusExposition(self._store, self.limits)
 
     def exposition(self, accept: str = "") -> tuple[str, bytes]:
@@ -140,7 +144,8 @@ class MetricsExporter:
                 raise InvalidError(
                     "format", name, "a binary format needs a file; answers take json, jsonl or csv"
                 )
-            return _to_answer(found, name, source, bytes_max or ANSWER_BYTES_MAX)
+            bound = ANSWER_BYTES_MAX if bytes_max is None else bytes_max
+            return _to_answer(found, name, source, bound)
         if isinstance(output, Path):
             return _to_file(found, name, source, output, bytes_max)
         with opened(output, "the stream", bytes_max) as sink:

@@ -113,7 +113,7 @@ def replaced(*paths: Path, bytes_max: int | None = None) -> Iterator[tuple[Sink,
     folder. Raises `ExportError`.
     """
     for path in paths:
-        if path.is_dir() or not path.parent.is_dir():
+        if not path.parent.is_dir() or (path.exists() and not path.is_file()):
             raise InvalidError("output", str(path), "expected a file in a folder that exists")
     folder, place = paths[0].parent, str(paths[0])
     _clear(folder)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,8 @@ def test_a_bound_ends_the_export_and_says_how_to_stay_below(tmp_path: Path) -> N
 
 
 def test_a_place_that_is_no_file_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "missing" / "x"):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "missing" / "x", tmp_path / "pipe"):
         with pytest.raises(InvalidError, match="expected a file in a folder that exists"):
             write(path, 1, 1)
 
@@ -76,7 +78,8 @@ class Full(io.RawIOBase):
 
 
 def test_a_refusing_stream_is_named_with_its_reason() -> None:
-    with pytest.raises(ExportError) as caught, opened(Full(), "the stream") as sink:  # type: ignore[arg-type]
+    stream: Any = Full()
+    with pytest.raises(ExportError) as caught, opened(stream, "the stream") as sink:
         sink.write(b"x")
     assert str(caught.value) == (
         "export to 'the stream' failed: No space left on device; nothing was left there: "

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -62,8 +63,8 @@ def series(families: list[Metric]) -> Counter[tuple[str, tuple[tuple[str, str], 
     return Counter((s.name, tuple(sorted(s.labels.items()))) for s in samples(families))
 
 
-def exposed(filled: Filled, **limits: object) -> PrometheusExposition:
-    return PrometheusExposition(filled.store, Limits(**limits), clock=ManualClock(NOW_US))  # type: ignore[arg-type]
+def exposed(filled: Filled, **limits: Any) -> PrometheusExposition:
+    return PrometheusExposition(filled.store, Limits(**limits), clock=ManualClock(NOW_US))
 
 
 def test_the_texts_are_what_they_were(tmp_path: Path) -> None:
@@ -77,6 +78,7 @@ def test_the_texts_are_what_they_were(tmp_path: Path) -> None:
         assert "".join(lines) == (GOLDEN / name).read_text()
 
 
+@pytest.mark.requirement("001:prom:own-registry", "004:ac:dashboard-format", "004:test:format")
 def test_prometheus_client_writes_the_same(tmp_path: Path) -> None:
     exposition = exposed(examples(tmp_path))
     theirs = list(parse_text(generate_latest(exposition.registry).decode()))
@@ -91,6 +93,9 @@ def test_no_series_stands_twice(tmp_path: Path) -> None:
         assert set(series(list(families)).values()) == {1}
 
 
+@pytest.mark.requirement(
+    "004:dash:exposition", "004:dash:counter-gauge", "004:dash:histogram", "002:order:exporter"
+)
 def test_names_and_units_are_those_of_the_conventions(tmp_path: Path) -> None:
     text = exposed(examples(tmp_path)).text()
     kinds = dict(line.split()[2:] for line in text.splitlines() if line.startswith("# TYPE"))
@@ -241,6 +246,7 @@ def test_names_and_units_become_prometheus_words() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.requirement("001:prom:metrics")
 def test_the_monitor_shows_itself(tmp_path: Path) -> None:
     config = MonitoringConfig(store=str(tmp_path / "store"), start_keeper=False)
     recorder, store = open_recorder(config, label="t"), Store(str(tmp_path / "store"))

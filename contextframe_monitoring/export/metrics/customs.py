@@ -133,6 +133,7 @@ class Customs:
             instrument.set(at, values, times_us)
         else:
             below = values < 0
+            instrument[0].touch(at)  # the family is there first, and so is its name
             instrument[0].add(at[~below], values[~below])
             instrument[1].add(at[below], -values[below])
 
@@ -154,7 +155,8 @@ def _identities(rows: Columns) -> Iterator[tuple[_Identity, Mask]]:
     codes = [at for at, _, _ in found]
     words = [dict(zip(used.tolist(), texts, strict=True)) for _, used, texts in found]
     group, first = grouped(codes, [int(at.max()) + 1 for at in codes])
-    for number, row in enumerate(first.tolist()):
+    for number in np.argsort(first).tolist():
+        row = first[number]
         name, kind, unit = (w.get(int(at[row]), "") for w, at in zip(words, codes, strict=True))
         yield _Identity(name, kind, unit), group == number
 

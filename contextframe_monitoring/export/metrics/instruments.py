@@ -102,12 +102,15 @@ class Counter:
         self._seen = (_Seen(), _Seen())
 
     def add(self, at: Integers, values: NDArray[Any]) -> None:
-        """Add each value to the series at its index."""
+        """Add each value to the series at its index; a negative one leaves it where it is."""
+        if not len(at):
+            return
+        self._seen[0].add(at)
         below = values < 0
-        for sums, seen, rows in zip(self._sums, self._seen, (~below, below), strict=True):
-            if rows.any():
-                seen.add(at[rows])
-                sums.add(at[rows], values[rows])
+        self._sums[0].add(at[~below], values[~below])
+        if below.any():
+            self._seen[1].add(at[below])
+            self._sums[1].add(at[below], values[below])
 
     def families(self) -> Iterator[Family]:
         """Yield the family, and its twin where something negative came."""
@@ -145,26 +148,32 @@ class Histogram:
         self._bounds = np.rint(bounds).astype(np.int64) if whole else bounds
         self._counts: Integers = np.zeros((0, len(bounds) + 1), np.int64)
         self._sum: Sum = WholeSum() if whole else ExactSum()
+        self._seen = _Seen()
         self._exemplars = _Exemplars()
 
     def add(self, at: Integers, values: NDArray[Any], times: Integers | None = None) -> Integers:
         """Observe each value, or `times` of it, in the series at its index; return its buckets."""
         bucket: Integers = np.searchsorted(self._bounds, values, side="left").astype(np.int64)
         if len(at):
-            self._counts = grown(self._counts, int(at.max()) + 1)
+            self.touch(at)
             cell = at * self._counts.shape[1] + bucket
             np.add.at(self._counts.reshape(-1), cell, 1 if times is None else times)
             self._sum.add(at, values if times is None else multiplied(values, times))
         return bucket
+
+    def touch(self, at: Integers) -> None:
+        """Let series be there, though nothing was observed in them."""
+        if len(at):
+            self._seen.add(at)
+            self._counts = grown(self._counts, int(at.max()) + 1)
 
     def point_at(self, at: int, bucket: int, exemplar: Exemplar) -> None:
         """Let a bucket point at an observation; a later one takes its place."""
         self._exemplars[at, bucket] = exemplar
 
     def families(self) -> Iterator[Family]:
-        """Yield the family when something was observed."""
-        seen = np.flatnonzero(self._counts.any(axis=1)).tolist()
-        if not seen:
+        """Yield the family when it has a series."""
+        if not self._seen:
             return
         exemplars: dict[int, dict[int, Exemplar]] = {}
         for (at, bucket), exemplar in self._exemplars.items():
@@ -184,7 +193,7 @@ class Histogram:
                     counts=tuple(counts[i]),
                     exemplars=exemplars.get(i, {}),
                 )
-                for i in seen
+                for i in self._seen
             ),
         )
 

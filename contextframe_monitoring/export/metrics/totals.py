@@ -106,10 +106,14 @@ class Totals:
         )
 
     def _drained(self, snapshot: Snapshot, group: Group) -> Iterator[pa.RecordBatch]:
-        """Yield what was drained since the last look, without what was counted then."""
+        """Yield what was drained since the last look, without what was counted then.
+
+        In the order in which it was stored: who comes first gets a series or a name of its own,
+        also after a restart.
+        """
         columns = (*group.columns, *_IDENTITY)
         for batch in snapshot.drained_rows(
-            group.table, columns, *self._window, batch_after=self._done
+            group.table, columns, *self._window, batch_after=self._done, in_order=True
         ):
             yield _beyond(batch, self._ahead) if self._ahead else batch
 

@@ -40,6 +40,7 @@ def test_labels_are_method_tool_prompt_and_server_never_agent_session_or_uri(
     ]
 
 
+@pytest.mark.requirement("004:dash:labels")
 def test_failures_have_an_error_type_and_what_the_caller_chose_has_none(filled: Filled) -> None:
     filled.drain(
         operation(status="error", error_type="ValueError"),

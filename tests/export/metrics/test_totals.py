@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -111,7 +111,10 @@ def test_no_counter_ever_goes_back(steps: list[list[Record] | str], series_max: 
 
 
 @settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.lists(RECORDS, min_size=1, max_size=6), min_size=1, max_size=4))
 def test_totals_do_not_depend_on_when_they_were_looked_at(records: list[list[Record]]) -> None:
