@@ -17,10 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from contextframe_monitoring.bench.pairs import cores, differences, process_mb, spread
 from contextframe_monitoring.core.config import ENVIRONMENT_PREFIX
 from contextframe_monitoring.core.errors import UnavailableError
 
@@ -106,7 +106,7 @@ def _added(
 ) -> tuple[dict[str, Any], dict[str, float | None]]:
     dice = random.Random(calls)  # noqa: S311 - an order, not a secret
     took: dict[str, list[int]] = {lane: [] for lane in _LANES}
-    with _cores(one_core), contextlib.ExitStack() as stack:
+    with cores(one=one_core), contextlib.ExitStack() as stack:
         lanes = {lane: _Lane(*_command(lane, child, store)) for lane in _LANES}
         for lane in lanes.values():
             stack.callback(lane.close)
@@ -119,8 +119,8 @@ def _added(
     row: dict[str, Any] = {"child": child, "one_core": one_core, "target_us": _TARGETS_US[child]}
     for name in _LANES:
         row[f"{name}_us"] = round(statistics.median(took[name]) / 1000, 1)
-    row["relay_added_us"] = _differences(took["relay"], took["direct"], 1000)
-    row["wrap_added_us"] = _differences(took["wrap"], took["direct"], 1000)
+    row["relay_added_us"] = differences(took["relay"], took["direct"], 1000)
+    row["wrap_added_us"] = differences(took["wrap"], took["direct"], 1000)
     row["ratio"] = round(row["wrap_us"] / row["direct_us"], 3)
     return row, memory
 
@@ -138,7 +138,7 @@ def _first_answer(child: str, store: str) -> dict[str, Any]:
         "child": child,
         "direct_ms": round(statistics.median(took["direct"]) / 1e6, 1),
         "wrap_ms": round(statistics.median(took["wrap"]) / 1e6, 1),
-        "wrap_added_ms": _differences(took["wrap"], took["direct"], 1e6),
+        "wrap_added_ms": differences(took["wrap"], took["direct"], 1e6),
         "target_ms": _FIRST_ANSWER_MS_MAX,
     }
 
@@ -153,41 +153,12 @@ def _command(lane: str, child: str, store: str) -> tuple[list[str], dict[str, st
     return [*([] if lane == "direct" else wrap), *_CHILDREN[child]], environment
 
 
-def _differences(longer: list[int], shorter: list[int], unit: float) -> dict[str, float]:
-    """Return median and quartiles of what the one took more than the other, round by round."""
-    differences = [(a - b) / unit for a, b in zip(longer, shorter, strict=True)]
-    first, median, third = statistics.quantiles(differences, n=4, method="inclusive")
-    return {"q1": round(first, 1), "median": round(median, 1), "q3": round(third, 1)}
-
-
-@contextlib.contextmanager
-def _cores(one: bool) -> Iterator[None]:
-    """Keep this process and the children that it starts on one core, where the system can."""
-    if not one or sys.platform != "linux":
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 def _memory_mb(pid: int) -> dict[str, float | None]:
     """Return what a process holds in memory, and its share of what it shares; None: unknown."""
     return {
-        "resident_mb": _proc_mb(f"/proc/{pid}/status", "VmRSS:"),
-        "proportional_mb": _proc_mb(f"/proc/{pid}/smaps_rollup", "Pss:"),
+        "resident_mb": process_mb(pid, "status", "VmRSS:"),
+        "proportional_mb": process_mb(pid, "smaps_rollup", "Pss:"),
     }
-
-
-def _proc_mb(path: str, key: str) -> float | None:
-    with contextlib.suppress(OSError):
-        for line in Path(path).read_text().splitlines():
-            if line.startswith(key):
-                return round(int(line.split()[1]) / 1024, 1)
-    return None
 
 
 def render(result: dict[str, Any]) -> str:
@@ -198,7 +169,7 @@ def render(result: dict[str, Any]) -> str:
         cores = "one core" if row["one_core"] else "all cores"
         lines.append(
             f"  {row['child']:<13} {cores:<9} direct {row['direct_us']:>7.1f}"
-            f"  relay alone {_spread(row['relay_added_us'])}  wrap {_spread(row['wrap_added_us'])}"
+            f"  relay alone {spread(row['relay_added_us'])}  wrap {spread(row['wrap_added_us'])}"
             f"  ratio {row['ratio']:.3f}  (target <= {row['target_us']})"
         )
     memory = result["memory"]
@@ -209,14 +180,10 @@ def render(result: dict[str, Any]) -> str:
     lines.append("first answer after the start, ms")
     lines += [
         f"  {row['child']:<13} direct {row['direct_ms']:>7.1f}  wrap {row['wrap_ms']:>7.1f}"
-        f"  added {_spread(row['wrap_added_ms'])}  (target <= {row['target_ms']})"
+        f"  added {spread(row['wrap_added_ms'])}  (target <= {row['target_ms']})"
         for row in result["first_answer"]
     ]
     return "\n".join(lines)
-
-
-def _spread(found: dict[str, float]) -> str:
-    return f"{found['median']:+7.1f} [{found['q1']:+.1f}..{found['q3']:+.1f}]"
 
 
 def _mb(value: float | None) -> str:

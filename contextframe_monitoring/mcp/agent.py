@@ -35,17 +35,18 @@ def agent_of(ctx: Context, client: Agent) -> Agent:
     for key in AGENT_KEYS:
         if key in meta and meta[key] and type(meta[key]) is str:
             return _bounded(meta[key]), "meta"
-    if CLIENT_INFO_META_KEY in meta:  # modern era: with every request
-        return client_of(meta[CLIENT_INFO_META_KEY])
-    return client
+    info = meta.get(CLIENT_INFO_META_KEY)  # modern era: with every request
+    if type(info) is dict:
+        name = info.get("name")
+        if type(name) is str and 0 < len(name) <= NAME_CHARS_MAX:
+            return name, "client"
+    return client if info is None else client_of(info)
 
 
 def client_of(info: object) -> Agent:
     """Return the agent that a `clientInfo` names."""
-    name = info.get("name") if type(info) is dict else None
-    if type(name) is not str or not name:
-        return NOBODY
-    return name if len(name) <= NAME_CHARS_MAX else bounded_name(name), "client"
+    name = info.get("name") if isinstance(info, Mapping) else None
+    return (_bounded(name), "client") if isinstance(name, str) and name else NOBODY
 
 
 def _bounded(name: str) -> str:

@@ -104,7 +104,10 @@ class Connections:
         """Return who sent a message and how it came; one object for all that are alike."""
         anchor = adapter.anchor_of(ctx)
         connection = self._open.get(id(anchor)) or self._opened(anchor, ctx)
-        agent, source = agent_of(ctx, connection.client)
+        if ctx.meta is None and ctx.request is None:  # what `agent_of` says then
+            agent, source = connection.client
+        else:
+            agent, source = agent_of(ctx, connection.client)
         version = ctx.protocol_version
         origin = connection.origins.get((agent, source, version))
         return origin or self._new_origin(connection, agent, source, version)
