@@ -35,6 +35,7 @@ def noted(store: Store) -> KeeperState:
     return state
 
 
+@pytest.mark.requirement("spine:keeper:one")
 def test_of_two_keepers_one_leads_and_the_other_takes_over(store: Store) -> None:
     first, second = Keeper(store, ManualClock()), Keeper(Store(store.uri), ManualClock())
     assert (first.take(), second.take()) == (True, False)

@@ -114,6 +114,7 @@ def kept(store: Store) -> Iterator[Keeper]:
         thread.join()
 
 
+@pytest.mark.requirement("spine:kills:exactly-once", "spine:kills:forks", "spine:readers:complete")
 @pytest.mark.parametrize(
     ("backend", "fork_every", "share"), [("mmap", 0, 0.5), ("write", 0, 0.2), ("mmap", 97, 0.3)]
 )
@@ -143,6 +144,7 @@ def test_writers_killed_at_any_moment_lose_and_repeat_nothing(
     assert (report.findings, report.stored, report.duplicates) == ([], len(stored), 0)
 
 
+@pytest.mark.requirement("spine:fault:keeper-killed", "spine:keeper:exactly-once")
 def test_a_keeper_killed_at_any_step_leaves_everything_to_the_next_one(tmp_path: Path) -> None:
     stores = {step: store_at(tmp_path, step) for step in STEPS}
     recorders = {
@@ -181,6 +183,7 @@ def becomes(store: Store, pids: set[int]) -> Callable[[], bool]:
     return lambda: leader(store) in pids
 
 
+@pytest.mark.requirement("spine:fault:two-keepers", "spine:keeper:one")
 def test_of_two_keepers_started_at_once_one_leads_and_the_other_takes_over_when_it_is_killed(
     tmp_path: Path,
 ) -> None:

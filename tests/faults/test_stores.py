@@ -54,6 +54,7 @@ def open_to_all(path: Path) -> None:
             folder.chmod(folder.stat().st_mode | 0o055)
 
 
+@pytest.mark.requirement("spine:fault:store-is-a-file")
 def test_a_store_that_is_a_file_is_refused_by_readers_and_costs_writers_their_records(
     tmp_path: Path,
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_store_that_is_a_file_is_refused_by_readers_and_costs_writers_their_re
     assert (tmp_path / "store").read_text() == "a file"
 
 
+@pytest.mark.requirement("spine:fault:read-only")
 def test_a_read_only_store_is_read_not_kept_and_costs_writers_their_records(
     tmp_path: Path,
 ) -> None:
@@ -126,6 +128,7 @@ def test_another_users_spool_does_not_hold_up_the_keeper_and_is_named(tmp_path: 
     assert len(stored_in(store)) == 30
 
 
+@pytest.mark.requirement("spine:fault:newer")
 def test_a_store_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     newer = dict(PERFORMANCE_SCHEMA.metadata) | {b"contextframe_monitoring.format": b"2"}
@@ -142,6 +145,7 @@ def test_a_store_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
     assert recorder.record(RECORD)
 
 
+@pytest.mark.requirement("spine:fault:full")
 def test_a_full_disk_of_the_store_keeps_everything_until_there_is_room(tmp_path: Path) -> None:
     """The spool lies elsewhere, the disk of tables and state fills in the middle of a batch."""
     with small_disk(tmp_path / "disk", 700 << 10) as disk:
@@ -167,6 +171,7 @@ def test_a_full_disk_of_the_store_keeps_everything_until_there_is_room(tmp_path:
             store.engine.dispose()
 
 
+@pytest.mark.requirement("spine:fault:full", "spine:fault:spool-full")
 def test_a_disk_that_holds_all_and_is_full_costs_counted_records_only(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 1500 << 10) as disk:
         store = store_in(disk.path)
@@ -193,6 +198,7 @@ def test_a_disk_that_holds_all_and_is_full_costs_counted_records_only(tmp_path: 
             store.engine.dispose()
 
 
+@pytest.mark.requirement("spine:fault:deleted-table")
 def test_a_table_deleted_while_the_keeper_runs_is_made_again_and_its_rows_are_named_as_gone(
     tmp_path: Path,
 ) -> None:

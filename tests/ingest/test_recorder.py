@@ -88,6 +88,7 @@ def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path)
 
 
+@pytest.mark.requirement("spine:record:never-raises")
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
 def test_no_value_of_any_field_raises_or_takes_more_than_a_frame(
     spool: Spool, hostile: Any, tmp_path: Path
@@ -113,6 +114,7 @@ def test_no_value_of_an_origin_raises(spool: Spool, hostile: Any) -> None:
     assert recorder.recorded == len(Origin.__struct_fields__)
 
 
+@pytest.mark.requirement("spine:input:attributes")
 @pytest.mark.parametrize("text", ["megabyte", "megabyte of four-byte characters", "nul",
                                   "lone surrogate"])  # fmt: skip
 def test_a_text_of_any_size_or_kind_is_stored_bounded(
@@ -149,6 +151,7 @@ def test_what_is_no_record_is_counted(spool: Spool, thing: Any) -> None:
     assert (recorder.losses, recorder.recorded) == ({"invalid": 1}, 1)
 
 
+@pytest.mark.requirement("spine:record:kinds")
 def test_every_kind_is_read_back_as_it_was_recorded(spool: Spool, tmp_path: Path) -> None:
     recorder = Recorder(spool)
     assert [recorder.record(record) for record in GOOD] == [True] * len(GOOD)
@@ -188,6 +191,7 @@ def test_costs_can_be_left_out_and_are_no_loss(tmp_path: Path) -> None:
     assert (recorder.recorded, recorder.losses) == (4, {})
 
 
+@pytest.mark.requirement("spine:fault:undisturbed")
 def test_a_disk_that_refuses_is_counted_and_told(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("in the way")
     recorder = open_recorder(MonitoringConfig(store=str(tmp_path), start_keeper=False))
@@ -221,6 +225,7 @@ def test_live_figures_stand_in_the_header_with_their_peak(tmp_path: Path) -> Non
     assert gauges() == (0, 0, 0)
 
 
+@pytest.mark.requirement("spine:record:operation-id")
 def test_operation_ids_are_the_writers_own(spool: Spool) -> None:
     recorder = Recorder(spool)
     assert [recorder.next_operation_id() for _ in range(2)] == [
@@ -243,6 +248,7 @@ def starter(root: Path, starts: Any, **config: Any) -> _KeeperStarter:
     return _KeeperStarter(root, "STORE", MonitoringConfig(**config), starts)
 
 
+@pytest.mark.requirement("spine:keeper:on-demand")
 def test_a_backlog_over_its_bound_starts_a_keeper_at_most_once_a_minute(tmp_path: Path) -> None:
     starts = Starts()
     first = starter(tmp_path / "spool", starts, backlog_bytes_max=1 << 20)
@@ -301,6 +307,7 @@ def test_a_folder_that_is_gone_starts_nobody(tmp_path: Path) -> None:
     assert starts == []
 
 
+@pytest.mark.requirement("spine:keeper:on-demand")
 def test_a_recorder_starts_a_keeper_for_its_own_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,7 @@ def test_a_table_that_could_not_be_written_gets_its_rows_later_and_the_others_no
 # what stands in the spool
 
 
+@pytest.mark.requirement("spine:keeper:unlinks")
 def test_a_living_writer_is_drained_again_and_again(store: Store) -> None:
     recorder, drain = recorded_into(store, 30, close=False), drain_of(store)
     for number in range(3):
