@@ -138,6 +138,14 @@ def config_from(
     return MonitoringConfig(**{**values, **_from_environment(environ, known)})
 
 
+def changed(config: MonitoringConfig, values: Mapping[str, Any]) -> MonitoringConfig:
+    """Return the configuration with other values. Raises `UnknownKeyError` or `InvalidError`."""
+    for key in values:
+        if key not in config_keys():
+            raise UnknownKeyError(key, config_keys(), "the arguments")
+    return msgspec.structs.replace(config, **values) if values else config
+
+
 def _from_environment(environ: Mapping[str, str], known: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, text in environ.items():
