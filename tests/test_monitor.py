@@ -63,9 +63,9 @@ def test_a_file_the_environment_and_the_caller_say_how_it_runs(
 
 
 def test_a_bad_configuration_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UnknownKeyError, match="stroe.*did you mean 'store'"):
+    with pytest.raises(UnknownKeyError, match=r"stroe.*did you mean 'store'"):
         Monitor.open(stroe="x")
-    with pytest.raises(UnknownKeyError, match="stroe.*did you mean 'store'"):
+    with pytest.raises(UnknownKeyError, match=r"stroe.*did you mean 'store'"):
         Monitor.open(MonitoringConfig(), stroe="x")
     with pytest.raises(InvalidError, match="metrics_retention_days = 0 is not allowed"):
         Monitor.open(metrics_retention_days=0)
@@ -120,6 +120,10 @@ async def test_every_kind_of_fact_reaches_its_table_once(monitor: Monitor) -> No
     assert {(r["writer"], r["server"], r["timestamp"]) for r in together} == {
         (writer, "app", START)
     }
+
+
+def _every_byte_below(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def _rows(store: str, table: str) -> list[dict[str, Any]]:
@@ -241,7 +245,7 @@ async def test_queries_are_told_apart_by_hash_and_type_and_never_by_text(
     assert (most["count"], most["avg_duration_ms"], most["avg_results"]) == (2, 45.0, 4.0)
     assert most["shape"] == "SELECT title FROM books WHERE author = ?"
     await monitor.flush()
-    stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    stored = _every_byte_below(tmp_path)
     assert b"Eliot" not in stored
     assert b"Middlemarch" not in stored
 
@@ -262,7 +266,7 @@ async def test_usage_statistics_are_given_by_hour_day_and_week(
     by_week = await monitor.usage.get_usage_stats(start, end, group_by="week")
     assert len(by_hour.breakdown) == len(by_day.breakdown) == 9
     assert by_hour.breakdown[0].category.startswith(f"{START:%Y-%m-%dT%H}:00")
-    assert [(row.category, row.count) for row in by_day.breakdown][0] == (f"{START:%Y-%m-%d}", 1)
+    assert (by_day.breakdown[0].category, by_day.breakdown[0].count) == (f"{START:%Y-%m-%d}", 1)
     assert sum(row.count for row in by_week.breakdown) == 9
     assert [dt.date.fromisoformat(row.category).weekday() for row in by_week.breakdown] == [0, 0]
     assert by_day.pattern.hour_of_day[START.hour] == 9
