@@ -40,7 +40,7 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     slow_query_threshold_ms: _Positive = 1000.0
     """An operation or query that takes longer counts as `slow` in reports."""
     error_rate_threshold: _Share = 0.05
-    """A share of errors above this is pointed out in performance reports and status."""
+    """A share of errors above this is pointed out in performance reports."""
 
     track_costs: bool = True
     """False: no cost row is written."""
