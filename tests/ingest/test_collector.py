@@ -79,7 +79,7 @@ async def test_a_dialogue_is_an_event_with_its_measures(monitor: Monitor) -> Non
 
 @pytest.mark.requirement(
     "003:coll:buffer", "003:coll:flush-metrics", "003:coll:flush-interval", "003:dep:redis",
-    "001:arch:ring-buffers", "002:ok:completeness",
+    "002:ok:completeness",
 )  # fmt: skip
 async def test_what_waits_is_seen_already_and_written_in_one_batch(monitor: Monitor) -> None:
     collector = monitor.collector

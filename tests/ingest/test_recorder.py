@@ -88,6 +88,7 @@ def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path)
 
 
+@pytest.mark.requirement("spine:record:never-raises")
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
 def test_no_value_of_any_field_raises_or_takes_more_than_a_frame(
     spool: Spool, hostile: Any, tmp_path: Path
@@ -156,6 +157,7 @@ def test_every_kind_is_read_back_as_it_was_recorded(spool: Spool, tmp_path: Path
     assert {type(record) for record in GOOD} == set(typing.get_args(Record))
 
 
+@pytest.mark.requirement("spine:record:never-raises")
 def test_a_spool_that_breaks_never_breaks_its_caller(tmp_path: Path) -> None:
     class Broken(Spool):
         def put(self, record: bytes) -> bool:
@@ -188,6 +190,7 @@ def test_costs_can_be_left_out_and_are_no_loss(tmp_path: Path) -> None:
     assert (recorder.recorded, recorder.losses) == (4, {})
 
 
+@pytest.mark.requirement("spine:fault:undisturbed")
 def test_a_disk_that_refuses_is_counted_and_told(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("in the way")
     recorder = open_recorder(MonitoringConfig(store=str(tmp_path), start_keeper=False))
@@ -221,6 +224,7 @@ def test_live_figures_stand_in_the_header_with_their_peak(tmp_path: Path) -> Non
     assert gauges() == (0, 0, 0)
 
 
+@pytest.mark.requirement("spine:record:operation-id")
 def test_operation_ids_are_the_writers_own(spool: Spool) -> None:
     recorder = Recorder(spool)
     assert [recorder.next_operation_id() for _ in range(2)] == [

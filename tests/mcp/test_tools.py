@@ -118,7 +118,9 @@ async def test_our_own_traffic_stays_out_unless_asked_for(server: MCPServer, era
     assert own.structured_content["total_operations"] > 0
 
 
-@pytest.mark.requirement("spine:input:times", "spine:input:group-key", "spine:input:negative-limit")
+@pytest.mark.requirement(
+    "spine:input:times", "spine:input:group-key", "spine:input:negative-limit", "004:rule:pydantic"
+)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
