@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from contextframe_monitoring.core.clock import Clock
-from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.config import MonitoringConfig, changed
 from contextframe_monitoring.core.pricing_config import PricingConfig
 from contextframe_monitoring.ingest.collector import MetricsCollector
 from contextframe_monitoring.ingest.cost import CostCalculator
@@ -89,10 +89,8 @@ class Monitor:
         if not isinstance(config, MonitoringConfig):
             path = None if config is None else os.fspath(config)
             config = load_config(path, os.environ, **overrides)
-        elif overrides:
-            import msgspec
-
-            config = msgspec.structs.replace(config, **overrides)
+        else:
+            config = changed(config, overrides)
         return cls(config, name=name, clock=clock, pricing=pricing)
 
     @cached_property

@@ -82,7 +82,7 @@ def test_the_papers_are_there() -> None:
     assert (REPOSITORY / "README.md").read_text(encoding="utf-8").startswith("# ")
 
 
-@pytest.mark.requirement("001:test:unit")
+@pytest.mark.requirement("001:test:unit", "002:test:unit")
 def test_every_room_has_tests_of_its_own() -> None:
     rooms = {path.parent.name for path in (REPOSITORY / PACKAGE).glob("*/__init__.py")}
     tested = {path.parent.name for path in (REPOSITORY / "tests").glob("*/test_*.py")}

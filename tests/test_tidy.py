@@ -47,7 +47,9 @@ FILES = _files()
 SOURCES = [file for file in FILES if file.path.endswith(".py")]
 
 
-@pytest.mark.requirement("spine:repo:tidy", "spine:repo:rooms", "000:layout:package")
+@pytest.mark.requirement(
+    "spine:repo:tidy", "spine:repo:rooms", "000:layout:package", "001:arch:separation"
+)
 @pytest.mark.parametrize("rule", tidy.RULES, ids=lambda rule: rule.__name__)
 def test_the_source_keeps_the_rule(rule: Rule) -> None:
     findings = list(rule(SOURCES))

@@ -31,6 +31,8 @@ DRAINED_MAX = 100_000
 DRAINS = 3
 SPAN = "OpenTelemetry span, batch processor"
 MAPPED = "record(), mapped"
+TARGET_US, TARGET_RATIO = 3.0, 0.1
+"""Of one record, and as a share of a span."""
 
 _Note = Callable[[int], object]
 _ORIGIN = Origin(
@@ -57,6 +59,7 @@ def run(records: int) -> dict[str, Any]:
         "calls_per_round": calls,
         "ways": [_figures(name, took) for name in present],
         "missing": sorted(set(ways) - set(present)),
+        "targets": {"us": TARGET_US, "ratio": TARGET_RATIO},
         "drain": _drain(min(2 * records, DRAINED_MAX)),
     }
 
@@ -71,6 +74,7 @@ def render(result: dict[str, Any]) -> str:
         low, high = way["us_quartiles"]
         lines.append(f"  {way['name']:38} {way['us']:8.2f} us ({low:.2f} to {high:.2f}){shown}")
     lines += [f"  {name}: not installed" for name in result["missing"]]
+    lines.append(f"targets: {MAPPED} <= {TARGET_US} us, <= {TARGET_RATIO} x span")
     drain = result["drain"]
     lines.append(
         f"drain: {drain['records_per_second']:,.0f} records a second from spool to visible in "

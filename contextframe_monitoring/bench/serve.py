@@ -13,7 +13,8 @@ from typing import Any
 
 ROUNDS_MAX = 20
 IDLE_SECONDS = 10.0
-_SETTLE_SECONDS = 4.0
+SETTLE_SECONDS = 4.0
+RATIO_MAX, IDLE_PERCENT_MAX = 1.3, 0.5
 
 _BARE = """
 from mcp.server import MCPServer
@@ -35,7 +36,9 @@ _INITIALIZE = {
 }
 
 
-def run(rounds: int) -> dict[str, Any]:
+def run(
+    rounds: int, *, settle_seconds: float = SETTLE_SECONDS, idle_seconds: float = IDLE_SECONDS
+) -> dict[str, Any]:
     """Start both servers in turn, `rounds` times, then watch a keeper that has nothing to do."""
     with tempfile.TemporaryDirectory(prefix="contextframe-bench-") as folder:
         ours = [*_command(), "serve", "--store", folder]
@@ -49,7 +52,8 @@ def run(rounds: int) -> dict[str, Any]:
             "serve_ms": statistics.median(second for _, second in pairs),
             "ratio": statistics.median(second / first for first, second in pairs),
             "rounds": len(pairs),
-            "idle_keeper_percent": _idle_percent(folder),
+            "idle_keeper_percent": _idle_percent(folder, settle_seconds, idle_seconds),
+            "targets": {"ratio": RATIO_MAX, "idle_keeper_percent": IDLE_PERCENT_MAX},
         }
 
 
@@ -60,8 +64,8 @@ def render(result: dict[str, Any]) -> str:
     return (
         f"first answer over stdio, {result['rounds']} interleaved rounds:\n"
         f"  bare MCPServer {result['bare_ms']:.0f} ms, serve {result['serve_ms']:.0f} ms, "
-        f"ratio {result['ratio']:.2f}\n"
-        f"idle keeper: {shown}"
+        f"ratio {result['ratio']:.2f}  (target <= {RATIO_MAX})\n"
+        f"idle keeper: {shown}  (target <= {IDLE_PERCENT_MAX})"
     )
 
 
@@ -86,18 +90,18 @@ def _first_answer_ms(command: list[str]) -> float:
     return took_ms
 
 
-def _idle_percent(store: str) -> float | None:
+def _idle_percent(store: str, settle_seconds: float, idle_seconds: float) -> float | None:
     """Return the share of a core that `keep` uses while nothing comes; None without /proc."""
     process = subprocess.Popen([*_command(), "keep", "--store", store], stderr=subprocess.DEVNULL)
     try:
-        time.sleep(_SETTLE_SECONDS)
+        time.sleep(settle_seconds)
         before = _processor_seconds(process.pid)
-        time.sleep(IDLE_SECONDS)
+        time.sleep(idle_seconds)
         after = _processor_seconds(process.pid)
     finally:
         process.terminate()
         process.wait()
-    return None if before is None or after is None else 100 * (after - before) / IDLE_SECONDS
+    return None if before is None or after is None else 100 * (after - before) / idle_seconds
 
 
 def _processor_seconds(pid: int) -> float | None:

@@ -83,8 +83,10 @@ class _Lane:
         self._process.wait()
 
 
-def run(calls: int) -> dict[str, Any]:
-    """Measure `calls` rounds per child and core setting; times in us and ms, memory in MB."""
+def run(calls: int, *, starts: int = _STARTS) -> dict[str, Any]:
+    """Measure `calls` rounds per child and core setting, and `starts` starts (2 or more) of each;
+    times in us and ms, memory in MB.
+    """
     with tempfile.TemporaryDirectory() as store:
         rows: list[dict[str, Any]] = []
         memory: dict[str, float | None] = {}
@@ -97,7 +99,7 @@ def run(calls: int) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "added": rows,
             "memory": {**memory, "target_mb": _RSS_MB_MAX},
-            "first_answer": [_first_answer(child, store) for child in _CHILDREN],
+            "first_answer": [_first_answer(child, store, starts) for child in _CHILDREN],
         }
 
 
@@ -125,9 +127,9 @@ def _added(
     return row, memory
 
 
-def _first_answer(child: str, store: str) -> dict[str, Any]:
+def _first_answer(child: str, store: str, count: int) -> dict[str, Any]:
     took: dict[str, list[int]] = {"direct": [], "wrap": []}
-    for _ in range(_STARTS):
+    for _ in range(count):
         for name, starts in took.items():
             started = time.perf_counter_ns()
             lane = _Lane(*_command(name, child, store))

@@ -40,7 +40,7 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     slow_query_threshold_ms: _Positive = 1000.0
     """An operation or query that takes longer counts as `slow` in reports."""
     error_rate_threshold: _Share = 0.05
-    """A share of errors above this is pointed out in performance reports and status."""
+    """A share of errors above this is pointed out in performance reports."""
 
     track_costs: bool = True
     """False: no cost row is written."""
@@ -136,6 +136,14 @@ def config_from(
         if key not in known:
             raise UnknownKeyError(key, known, where)
     return MonitoringConfig(**{**values, **_from_environment(environ, known)})
+
+
+def changed(config: MonitoringConfig, values: Mapping[str, Any]) -> MonitoringConfig:
+    """Return the configuration with other values. Raises `UnknownKeyError` or `InvalidError`."""
+    for key in values:
+        if key not in config_keys():
+            raise UnknownKeyError(key, config_keys(), "the arguments")
+    return msgspec.structs.replace(config, **values) if values else config
 
 
 def _from_environment(environ: Mapping[str, str], known: tuple[str, ...]) -> dict[str, Any]:

@@ -7,11 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from contextframe_monitoring.core.config import (
     FILE_VARIABLE,
     MonitoringConfig,
+    changed,
     config_from,
     config_keys,
 )
@@ -48,8 +47,7 @@ def load_config(path: str | None, environ: Mapping[str, str], **overrides: Any) 
             raise
         place = f"{path}, line {_line_of(error.name, text)}: {error.name}"
         raise InvalidError(place, error.value, error.allowed) from None
-    given = {key: value for key, value in overrides.items() if value is not None}
-    return msgspec.structs.replace(config, **given) if given else config
+    return changed(config, {key: value for key, value in overrides.items() if value is not None})
 
 
 def _text_of(path: str) -> str:

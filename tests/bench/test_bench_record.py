@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from contextframe_monitoring.bench.record import render, run
 
 WAYS = [
@@ -17,6 +19,13 @@ WAYS = [
 ]
 
 
+@pytest.mark.requirement(
+    "spine:speed:record-3us",
+    "spine:speed:record-tenth",
+    "spine:speed:bench",
+    "000:rel:under-10ms",
+    "000:test:event-completeness",
+)
 def test_a_small_run_has_every_figure_and_is_rendered() -> None:
     result = run(100)
 
@@ -34,6 +43,7 @@ def test_a_small_run_has_every_figure_and_is_rendered() -> None:
     assert result["drain"]["records_per_second"] > 0
     assert json.loads(json.dumps(result))["ways"][0]["name"] == WAYS[0]
     lines = render(result).splitlines()
-    assert len(lines) == 1 + len(WAYS) + 1
+    assert len(lines) == 1 + len(WAYS) + 2
     assert lines[0] == "one tool call noted, median of 10 interleaved rounds of 10:"
+    assert lines[-2] == "targets: record(), mapped <= 3.0 us, <= 0.1 x span"
     assert "None" not in render(result)

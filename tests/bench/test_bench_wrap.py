@@ -1,10 +1,16 @@
 """`bench wrap` measures what it says, in a small run."""
 
+import pytest
+
 from contextframe_monitoring.bench.wrap import render, run
 
 
+@pytest.mark.requirement(
+    "spine:speed:wrap-200us", "spine:speed:wrap-40us", "spine:speed:wrap-weight",
+    "spine:speed:bench",
+)  # fmt: skip
 def test_a_small_run_has_every_figure_and_is_rendered() -> None:
-    result = run(20)
+    result = run(20, starts=2)
 
     assert [(row["child"], row["one_core"]) for row in result["added"]] == [
         ("echo child", True),

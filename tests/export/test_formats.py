@@ -121,6 +121,7 @@ def assert_round_trip(filled: Filled, subject: str, folder: Path) -> None:
             assert read == list(map(as_json, rows))
 
 
+@pytest.mark.requirement("002:core:metrics-exporter")
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

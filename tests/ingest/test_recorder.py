@@ -159,6 +159,7 @@ def test_every_kind_is_read_back_as_it_was_recorded(spool: Spool, tmp_path: Path
     assert {type(record) for record in GOOD} == set(typing.get_args(Record))
 
 
+@pytest.mark.requirement("spine:record:never-raises")
 def test_a_spool_that_breaks_never_breaks_its_caller(tmp_path: Path) -> None:
     class Broken(Spool):
         def put(self, record: bytes) -> bool:

@@ -31,7 +31,12 @@ async def total(client: Client) -> int:
     return int(result.structured_content["total_operations"])
 
 
-@pytest.mark.requirement("spine:serve:stdio-and-http", "spine:shown:serve-clients")
+@pytest.mark.requirement(
+    "spine:serve:stdio-and-http",
+    "spine:shown:serve-clients",
+    "003:desc:realtime",
+    "spine:readers:fresh",
+)
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_client_asks_over_stdio(tmp_path: Path, era: Any) -> None:
     store = str(tmp_path / "store")
@@ -45,7 +50,10 @@ async def test_a_client_asks_over_stdio(tmp_path: Path, era: Any) -> None:
 
 
 @pytest.mark.requirement(
-    "spine:serve:stdio-and-http", "spine:shown:serve-clients", "spine:keeper:in-serve"
+    "spine:serve:stdio-and-http",
+    "spine:shown:serve-clients",
+    "spine:keeper:in-serve",
+    "spine:readers:complete",
 )
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_client_asks_over_http_and_the_keeper_drains(tmp_path: Path, era: Any) -> None:

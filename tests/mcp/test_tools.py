@@ -100,9 +100,15 @@ async def test_cost_is_exact_and_unknown_is_listed(server: MCPServer, era: Any) 
     assert [model["model"] for model in found["unknown"]["models"]] == ["no-such-model"]
 
 
-async def test_status_says_how_monitoring_does(server: MCPServer, era: Any) -> None:
-    result = await call(server, era, "get_monitoring_status")
+@pytest.mark.requirement("spine:serve:status", "001:health:monitoring")
+async def test_status_says_how_monitoring_does(server: MCPServer, app: Monitor, era: Any) -> None:
+    with app.performance.operation("tool_call"):
+        result = await call(server, era, "get_monitoring_status")
     found = result.structured_content
+    assert (found["undrained_frames"], found["stored"]) == (found["recorded"], 0)
+    assert (found["active_operations"], found["drain_lag_seconds"] >= 0) == (2, True)
+    assert (found["last_error"], found["keeper"]["alive"], found["findings"]) == (None, False, [])
+    assert {"python", "contextframe-monitoring", "mcp", "pylance"} <= set(found["versions"])
     assert result.content[0].text.startswith("monitoring is ok: ")
     assert (found["status"], found["enabled"], found["lost"]) == ("ok", True, {})
     assert {writer["name"] for writer in found["writers"]} == {"app", "contextframe-monitoring"}
@@ -118,7 +124,9 @@ async def test_our_own_traffic_stays_out_unless_asked_for(server: MCPServer, era
     assert own.structured_content["total_operations"] > 0
 
 
-@pytest.mark.requirement("spine:input:times", "spine:input:group-key", "spine:input:negative-limit")
+@pytest.mark.requirement(
+    "spine:input:times", "spine:input:group-key", "spine:input:negative-limit", "004:rule:pydantic"
+)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

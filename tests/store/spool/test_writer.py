@@ -55,6 +55,7 @@ def test_segments_start_small_double_to_a_bound_and_are_sealed_in_order(
         assert sizes == [64, 128, 256, 256, 256, 256, 256]
 
 
+@pytest.mark.requirement("001:arch:ring-buffers")
 @BACKENDS
 def test_a_spool_never_takes_more_than_its_bound_and_goes_on_when_it_was_drained(
     tmp_path: Path, backend: Backend
