@@ -88,9 +88,12 @@ def test_a_refusing_stream_is_named_with_its_reason() -> None:
     assert caught.value.code == "unavailable"
 
 
-def test_a_folder_that_takes_no_file_is_an_export_error(tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ExportError), replaced(tmp_path / "file" / "x"):
+    with (
+        pytest.raises(InvalidError, match="expected a file in a folder that exists"),
+        replaced(tmp_path / "file" / "x"),
+    ):
         pass
 
 
