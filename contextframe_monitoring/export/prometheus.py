@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import re
@@ -15,7 +16,7 @@ from contextframe_monitoring.core.clock import US_PER_SECOND, Clock
 from contextframe_monitoring.export import exposition
 from contextframe_monitoring.export.exposition import Named
 from contextframe_monitoring.export.metrics.group import Limits
-from contextframe_monitoring.export.metrics.instruments import Exemplar, Family, Point
+from contextframe_monitoring.export.metrics.instruments import NEGATIVE, Exemplar, Family, Point
 from contextframe_monitoring.export.metrics.totals import EVERYTHING, Totals
 from contextframe_monitoring.store.machine import SystemClock
 from contextframe_monitoring.store.store import Store
@@ -30,6 +31,7 @@ _UNITS = {
     "min": "minutes", "h": "hours", "d": "days", "By": "bytes", "KiBy": "kibibytes",
     "MiBy": "mebibytes", "GiBy": "gibibytes", "%": "percent", "1": "", "Cel": "celsius",
 }  # fmt: skip
+_TWIN = "_negative"
 _PER = {"s": "second", "min": "minute", "h": "hour", "d": "day"}
 
 
@@ -90,35 +92,61 @@ class PrometheusExposition(Collector):
             yield Named(family, name, unit, labels)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Name:
+    """The name of a family and of its twin, and the unit that ends both."""
+
+    name: str
+    twin: str
+    unit: str
+
+
 class _Names:
-    """The names of families, each used once: names of custom metrics may come out alike."""
+    """The names of families, each used once: names of custom metrics may come out alike.
+
+    A family and its twin get their names together, so that they don't depend on when something
+    negative comes.
+    """
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
-        self._names: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self._names: dict[tuple[str, str, str], _Name] = {}
 
     def of(self, family: Family) -> tuple[str, str]:
         """Return name and unit of a family; the same as long as the process lives."""
-        key = (family.name, family.kind, family.unit)
+        name = family.name.removesuffix(NEGATIVE) if family.negative else family.name
+        key = (name, family.kind, family.unit)
         if key not in self._names:
-            self._names[key] = self._new(family)
-        return self._names[key]
+            self._names[key] = self._new(*key)
+        found = self._names[key]
+        return found.twin if family.negative else found.name, found.unit
 
-    def _new(self, family: Family) -> tuple[str, str]:
-        unit = unit_word(family.unit)
-        stem = metric_name(family.name)
-        if family.kind == "counter":
+    def _new(self, name: str, kind: str, unit: str) -> _Name:
+        stem, word = metric_name(name), unit_word(unit)
+        if kind == "counter":
             stem = stem.removesuffix("_total") or "_"
-        name = stem if not unit or stem.endswith(f"_{unit}") else f"{stem}_{unit}"
-        wished = itertools.chain(
-            [name], (f"{stem}_{family.kind}{n or ''}" for n in itertools.count())
-        )
-        for candidate in wished:
-            every = {candidate + suffix for suffix in _SUFFIXES}
+        for candidate in itertools.chain([_with_unit(stem, word)], _with_kind(stem, kind)):
+            every = {f"{n}{suffix}" for n in (candidate.name, candidate.twin)
+                     for suffix in _SUFFIXES}  # fmt: skip
             if not every & self._taken:
-                self._taken |= every
-                return candidate, unit if candidate == name else ""
-        raise AssertionError("the candidates never end")
+                break
+        self._taken |= every
+        return candidate
+
+
+def _with_unit(stem: str, unit: str) -> _Name:
+    twin = f"{stem}{_TWIN}"
+    if not unit:
+        return _Name(stem, twin, "")
+    if stem.endswith(f"_{unit}"):
+        return _Name(stem, f"{stem.removesuffix(f'_{unit}')}{_TWIN}_{unit}", unit)
+    return _Name(f"{stem}_{unit}", f"{twin}_{unit}", unit)
+
+
+def _with_kind(stem: str, kind: str) -> Iterator[_Name]:
+    for number in itertools.count():
+        name = f"{stem}_{kind}{number or ''}"
+        yield _Name(name, f"{name}{_TWIN}", "")
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from contextframe_monitoring.core.records import METRIC_KINDS
 from contextframe_monitoring.export.metrics.group import Columns, Limits
 from contextframe_monitoring.export.metrics.instruments import (
-    NEGATIVE,
     Counter,
     Definition,
     Family,
@@ -173,13 +172,9 @@ def _instrument(identity: _Identity, series: Series) -> _Instrument:
         return Counter(definition, series, whole=False)
     if identity.kind == "gauge":
         return Gauge(definition, series)
-    negative = Definition(
-        name=definition.name + NEGATIVE,
-        text=f"{definition.text}: negative amounts",
-        unit=identity.unit,
-        bounds=bounds,
+    return Histogram(definition, series, whole=False), Histogram(
+        definition.twin(), series, whole=False
     )
-    return Histogram(definition, series, whole=False), Histogram(negative, series, whole=False)
 
 
 def _free(name: str) -> str:

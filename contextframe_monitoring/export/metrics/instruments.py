@@ -7,6 +7,7 @@ counts up in a twin family, `<name>.negative`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -45,7 +46,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """All series of one metric. `bounds` are the upper, inclusive ones of a histogram's buckets."""
+    """All series of one metric. `bounds` are the upper, inclusive ones of a histogram's buckets;
+    `negative` marks the twin of another family, whose name ends with `.negative`.
+    """
 
     name: str
     kind: FamilyKind
@@ -53,6 +56,7 @@ class Family:
     text: str
     points: tuple[Point, ...]
     bounds: tuple[float, ...] = ()
+    negative: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,13 @@ class Definition(Shared):
     unit: str = ""
     per_unit: int = 1
     bounds: tuple[float, ...] = ()
+    negative: bool = False
+
+    def twin(self) -> Definition:
+        """Return the definition of the family of what is negative."""
+        return dataclasses.replace(
+            self, name=self.name + NEGATIVE, text=f"{self.text}: negative amounts", negative=True
+        )
 
 
 class _Seen:
@@ -114,16 +125,16 @@ class Counter:
 
     def families(self) -> Iterator[Family]:
         """Yield the family, and its twin where something negative came."""
-        for suffix, text, sums, seen in zip(
-            ("", NEGATIVE), ("", ": negative amounts"), self._sums, self._seen, strict=True
-        ):
+        labels = self.series.label_sets
+        definitions = (self.definition, self.definition.twin())
+        for definition, sums, seen in zip(definitions, self._sums, self._seen, strict=True):
             if seen:
-                definition, labels = self.definition, self.series.label_sets
                 yield Family(
-                    name=definition.name + suffix,
+                    name=definition.name,
                     kind="counter",
                     unit=definition.unit,
-                    text=definition.text + text,
+                    text=definition.text,
+                    negative=definition.negative,
                     points=tuple(
                         Point(labels=labels[i], value=abs(sums.total(i)) / definition.per_unit)
                         for i in seen
@@ -186,6 +197,7 @@ class Histogram:
             unit=definition.unit,
             text=definition.text,
             bounds=definition.bounds,
+            negative=definition.negative,
             points=tuple(
                 Point(
                     labels=labels[i],
@@ -256,6 +268,7 @@ class Summary:
                 kind="summary",
                 unit=sums.unit,
                 text=sums.text,
+                negative=sums.negative,
                 points=tuple(
                     Point(labels=s.labels, value=s.value, counts=(int(c.value),))
                     for s, c in zip(sums.points, counts.points, strict=True)
