@@ -1,6 +1,7 @@
-"""State of the importers: how far files were read, which facts count, and a journal.
+"""State of the importers: how far files were read, which facts count, which group a request belongs
+to, and a journal.
 
-Three tables, read and written with SQLAlchemy Core in plain SQL, so that SQLite and PostgreSQL run
+Four tables, read and written with SQLAlchemy Core in plain SQL, so that SQLite and PostgreSQL run
 the same code. Functions take a `Connection`; the caller owns the transaction. What a fact is made
 of is the importer's business: here it is a key, a group and a body of bytes.
 """
@@ -45,13 +46,19 @@ __all__ = [
     "create_tables",
     "forget_facts",
     "read_cursors",
+    "read_cursors_of",
     "read_groups",
     "read_journal",
+    "read_links",
     "read_page",
     "write_cursors",
     "write_facts",
     "write_journal",
+    "write_links",
 ]
+IMPORT_LOCK = "import.lock"
+"""File beside the spool: whoever settles facts holds its lock."""
+
 METADATA = MetaData()
 _KEYS_PER_STATEMENT_MAX = 500
 """SQLite allows 32,766 bound values a statement since 3.32; older builds 999."""
@@ -83,6 +90,13 @@ _FACTS = Table(
     Column("amount_nano_usd", BigInteger),
     Column("price_id", Text),
     Column("body", LargeBinary, nullable=False),
+)
+_LINKS = Table(
+    "import_links",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("group_key", Text, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
 )
 _JOURNAL = Table(
     "import_journal",
@@ -132,7 +146,7 @@ class FactRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 def create_tables(engine: Engine) -> None:
-    """Create what is missing of the three tables."""
+    """Create what is missing of the four tables."""
     METADATA.create_all(engine)
 
 
@@ -141,6 +155,36 @@ def read_cursors(connection: Connection, source: str) -> dict[str, Cursor]:
     columns = [column for column in _CURSORS.c if column.name != "cursor_key"]
     rows = connection.execute(select(*columns).where(_CURSORS.c.source == source))
     return {row["path"]: Cursor(**row) for row in rows.mappings()}
+
+
+def read_cursors_of(
+    connection: Connection, source: str, paths: Iterable[str]
+) -> dict[str, Cursor]:
+    """Return the cursors of `source` for these paths."""
+    columns = [column for column in _CURSORS.c if column.name != "cursor_key"]
+    found: dict[str, Cursor] = {}
+    for keys in _portions(sorted({_key_of(source, path) for path in paths})):
+        rows = connection.execute(select(*columns).where(_CURSORS.c.cursor_key.in_(keys)))
+        found |= {row["path"]: Cursor(**row) for row in rows.mappings()}
+    return found
+
+
+def read_links(connection: Connection, names: Iterable[str]) -> dict[str, str]:
+    """Return the groups that these requests are known to belong to."""
+    found: dict[str, str] = {}
+    for portion in _portions(sorted(names)):
+        statement = select(_LINKS.c.name, _LINKS.c.group_key).where(_LINKS.c.name.in_(portion))
+        found |= {name: group for name, group in connection.execute(statement)}
+    return found
+
+
+def write_links(connection: Connection, links: Mapping[str, tuple[str, int]]) -> None:
+    """Store (group, time) of requests by name, each in place of what was known of it."""
+    rows = {
+        name: {"name": name, "group_key": group, "time_us": time_us}
+        for name, (group, time_us) in links.items()
+    }
+    _replace(connection, _LINKS, _LINKS.c.name, rows, list(rows))
 
 
 def write_cursors(connection: Connection, cursors: Iterable[Cursor]) -> None:
@@ -189,6 +233,7 @@ def forget_facts(connection: Connection, before_us: int) -> int:
     To be called when the last rollup that holds their cost is gone, not earlier: a file that is
     read again after that counts them again.
     """
+    connection.execute(delete(_LINKS).where(_LINKS.c.time_us < before_us))
     return connection.execute(delete(_FACTS).where(_FACTS.c.time_us < before_us)).rowcount
 
 
@@ -292,8 +337,12 @@ def _replace(
 
 
 def _cursor_key(cursor: Cursor) -> str:
+    return _key_of(cursor.source, cursor.path)
+
+
+def _key_of(source: str, path: str) -> str:
     """A path can be longer than what an index takes."""
-    name = f"{cursor.source}\0{cursor.path}".encode()
+    name = f"{source}\0{path}".encode()
     return hashlib.blake2b(name, digest_size=16).hexdigest()
 
 

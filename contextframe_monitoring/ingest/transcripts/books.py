@@ -31,6 +31,8 @@ import msgspec
 
 from contextframe_monitoring.core.errors import StoreError, UnavailableError
 from contextframe_monitoring.core.records import CostRecord
+from contextframe_monitoring.ingest.transcripts.homes import at_home, moved, request_name
+from contextframe_monitoring.ingest.transcripts.marks import with_marks
 from contextframe_monitoring.ingest.transcripts.settlement import Price, revision_of, settled
 from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
 from contextframe_monitoring.store import facts as state
@@ -92,13 +94,35 @@ class Books:
 
     def settle(self, facts: Collection[UsageFact], cursors: Iterable[Cursor]) -> list[CostRecord]:
         """Record what `facts` change, move on the `cursors`, and return the records."""
-        groups = {fact.group for fact in facts}
         with self._engine.begin() as connection:
             state.claim_journal(connection)
-            stored = state.read_groups(connection, groups)
-            batch = _batch(stored, settled(stored, facts, self._price), cursors)
+            batch = self._settled(connection, facts, cursors)
             self._write_down(connection, batch)
         return self._carry_through(batch, batch.records)
+
+    def _settled(
+        self, connection: Connection, seen: Collection[UsageFact], cursors: Iterable[Cursor]
+    ) -> _Batch:
+        """Find the facts of the same calls, wherever they came in, and settle them together."""
+        names = {name for fact in seen if (name := request_name(fact)) is not None}
+        facts, links = at_home(with_marks(seen), state.read_links(connection, names))
+        groups = {fact.group for fact in facts} | set(links)
+        stored, strays = moved(state.read_groups(connection, groups), links)
+        rows, records = settled(stored, facts, self._price)
+        settled_keys = {row.key for row in rows}
+        rows += [row for row in strays if row.key not in settled_keys]
+        state.write_links(connection, links)
+        return _batch(stored, (rows, records), cursors)
+
+    def cursors_of(self, source: str, paths: Collection[str]) -> dict[str, Cursor]:
+        """Return how far these files or series of `source` were read."""
+        with self._engine.connect() as connection:
+            return state.read_cursors_of(connection, source, paths)
+
+    def known_keys(self, groups: Collection[str]) -> set[str]:
+        """Return the keys of the facts of these groups."""
+        with self._engine.connect() as connection:
+            return {row.key for row in state.read_groups(connection, groups)}
 
     def reprice(self) -> Iterator[list[CostRecord]]:
         """Price all counted facts again; yield the records of each page of them when it is done."""
