@@ -26,6 +26,7 @@ recorder's promise: power loss may take the last second of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -37,6 +38,10 @@ from contextframe_monitoring.ingest.transcripts.settlement import Price, revisio
 from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
 from contextframe_monitoring.store import facts as state
 from contextframe_monitoring.store.facts import Connection, Cursor, Engine, FactRow
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.store.catalogue import Catalogue
+    from contextframe_monitoring.store.store import Store
 
 Record = Callable[[CostRecord], bool]
 StoredFacts = Callable[[Collection[str]], Mapping[str, int]]
@@ -157,6 +162,21 @@ class Books:
             with self._engine.begin() as connection:
                 _store(connection, batch)
         return missing
+
+
+def open_books(store: Store, catalogue: Catalogue, record: Record) -> Books:
+    """Open the books of a store, which is made where it is missing. Raises `StoreError`."""
+    from contextframe_monitoring.ingest.transcripts.catalogue_price import catalogue_price
+    from contextframe_monitoring.store.revisions import stored_revisions
+
+    engine = store.create()
+    state.create_tables(engine)
+    return Books(
+        engine,
+        price=catalogue_price(catalogue),
+        record=record,
+        stored_facts=lambda ids: stored_revisions(store, ids, revision_of),
+    )
 
 
 def _batch(

@@ -20,6 +20,8 @@ WITNESSES_MAX = 8
 _COMPLETED = ("reasoning_tokens", "service_tier", "trace", "message_id", "request_id")
 _COMPLETED_BY_TELEMETRY = (*_COMPLETED, "reported_nano_usd", "agent", "session", "operation")
 _SAME_TRACE = "otlp/trace/"
+_SLACK_US = 60_000_000
+"""A series begins when its first point is measured: a moment after the span that it tells of."""
 
 
 def counted_calls(members: Iterable[UsageFact]) -> dict[str, UsageFact]:
@@ -48,7 +50,8 @@ def _was_seen(mark: UsageFact, point: UsageFact) -> bool:
     """Whether a better source told of the interval of a metric's point: of a session as a whole."""
     if mark.session is not None:
         return True
-    return mark.time_us <= point.time_us and point.line_us <= (mark.end_us or mark.time_us)
+    begins_us, ends_us = point.line_us - _SLACK_US, point.time_us + _SLACK_US
+    return mark.time_us <= ends_us and begins_us <= (mark.end_us or mark.time_us)
 
 
 def _met(facts: Sequence[UsageFact]) -> list[list[UsageFact]]:

@@ -43,6 +43,25 @@ def trace_group(trace: str) -> str:
     return f"otlp/trace/{trace}"
 
 
+def operation_mark(key: str, time_us: int) -> UsageFact:
+    """Return what remembers an operation, so that a span that is sent again is none."""
+    return UsageFact(
+        key=key,
+        group=key,
+        source="otlp",
+        provider="",
+        time_us=time_us,
+        line_us=time_us,
+        model=None,
+        input_tokens=0,
+        cache_read_tokens=0,
+        cache_write_5m_tokens=0,
+        cache_write_1h_tokens=0,
+        output_tokens=0,
+        door=Door.MARK,
+    )
+
+
 def _marks(fact: UsageFact) -> Iterator[UsageFact]:
     if fact.door not in (Door.TRANSCRIPT, Door.EVENT, Door.SPAN):
         return
