@@ -86,9 +86,7 @@ def _importer(monitor: Monitor, source: str, paths: list[Path]) -> Importer:
     return Importer(dialect, paths or default_folders(os.environ, Path.home()), books)
 
 
-def _run(
-    importer: Importer, monitor: Monitor, lock: FileLock, *, watch: bool, json: bool
-) -> None:
+def _run(importer: Importer, monitor: Monitor, lock: FileLock, *, watch: bool, json: bool) -> None:
     from rich.progress import Progress as Bar
 
     from contextframe_monitoring.ingest.transcripts.watch import watch as watched

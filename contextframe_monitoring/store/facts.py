@@ -157,9 +157,7 @@ def read_cursors(connection: Connection, source: str) -> dict[str, Cursor]:
     return {row["path"]: Cursor(**row) for row in rows.mappings()}
 
 
-def read_cursors_of(
-    connection: Connection, source: str, paths: Iterable[str]
-) -> dict[str, Cursor]:
+def read_cursors_of(connection: Connection, source: str, paths: Iterable[str]) -> dict[str, Cursor]:
     """Return the cursors of `source` for these paths."""
     columns = [column for column in _CURSORS.c if column.name != "cursor_key"]
     found: dict[str, Cursor] = {}
@@ -174,7 +172,7 @@ def read_links(connection: Connection, names: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for portion in _portions(sorted(names)):
         statement = select(_LINKS.c.name, _LINKS.c.group_key).where(_LINKS.c.name.in_(portion))
-        found |= {name: group for name, group in connection.execute(statement)}
+        found |= {row.name: row.group_key for row in connection.execute(statement)}
     return found
 
 

@@ -11,7 +11,13 @@ from typing import Final
 from contextframe_monitoring.core.privacy import uri_without_query
 from contextframe_monitoring.core.records import OperationRecord, Origin, Status
 from contextframe_monitoring.ingest.otlp.bodies import Document
-from contextframe_monitoring.ingest.otlp.values import Attributes, hex_id, nanoseconds, text, time_us
+from contextframe_monitoring.ingest.otlp.values import (
+    Attributes,
+    hex_id,
+    nanoseconds,
+    text,
+    time_us,
+)
 
 METHOD: Final = "mcp.method.name"
 _SERVER = (2, "SPAN_KIND_SERVER")
@@ -19,9 +25,7 @@ _ERROR = (2, "STATUS_CODE_ERROR")
 _TIMEOUTS = frozenset({"timeout", "-32001"})
 
 
-def mcp_operation(
-    span: Document, found: Attributes, service: str | None
-) -> OperationRecord | None:
+def mcp_operation(span: Document, found: Attributes, service: str | None) -> OperationRecord | None:
     """Return the operation that a server's span tells of, None for a span of another kind."""
     method = text(found, METHOD)
     if method is None or span.get("kind") not in _SERVER:

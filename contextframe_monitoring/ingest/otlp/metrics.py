@@ -172,9 +172,6 @@ def _fact(point: Point, value: int, since_ns: int) -> UsageFact:
         group = scope_group(place.service, place.scope, point.time_us)
     column = _COLUMNS.get(text(found, _TOKENS.get(point.metric, "")) or "")
     is_cost = point.metric in _COSTS
-    counts = dict.fromkeys(_COLUMNS.values(), 0)
-    if column is not None:
-        counts[column] = value
     provider = canonical_provider(text(found, "gen_ai.provider.name", "gen_ai.system"))
     return UsageFact(
         key=f"{group}/{point.series}/{since_ns}-{point.time_ns}",
@@ -185,8 +182,11 @@ def _fact(point: Point, value: int, since_ns: int) -> UsageFact:
         line_us=min(since_ns // 1000 or point.time_us, point.time_us),
         end_us=point.time_us,
         model=_model(found),
+        input_tokens=value if column == "input_tokens" else 0,
+        cache_read_tokens=value if column == "cache_read_tokens" else 0,
+        cache_write_5m_tokens=value if column == "cache_write_5m_tokens" else 0,
         cache_write_1h_tokens=0,
-        **counts,
+        output_tokens=value if column == "output_tokens" else 0,
         usage_known=column is not None,
         parts_known=is_ours,
         reported_nano_usd=value if is_cost else None,

@@ -107,7 +107,9 @@ def _point(point: Any, kind: str) -> Document:
         "attributes": _attributes(point.attributes),
     }
     if kind != "sum":
-        return found | {"count": point.count} | ({"sum": point.sum} if point.HasField("sum") else {})
+        return (
+            found | {"count": point.count} | ({"sum": point.sum} if point.HasField("sum") else {})
+        )
     value = point.WhichOneof("value")
     name = {"as_int": "asInt", "as_double": "asDouble"}.get(value or "")
     return found | ({name: getattr(point, value)} if name else {})

@@ -102,9 +102,9 @@ def text(found: Attributes, *names: str, chars_max: int = NAME_CHARS_MAX) -> str
     """Return the first of these attributes that is a printable text of a bearable length."""
     for name in names:
         value = found.get(name)
-        if isinstance(value, str) and len(value) <= chars_max:
-            if value.strip() and value.isprintable():
-                return value
+        is_short = isinstance(value, str) and len(value) <= chars_max
+        if isinstance(value, str) and is_short and value.strip() and value.isprintable():
+            return value
     return None
 
 

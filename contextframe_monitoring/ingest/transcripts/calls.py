@@ -33,9 +33,7 @@ def counted_calls(members: Iterable[UsageFact]) -> dict[str, UsageFact]:
     points = [fact for fact in known if fact.door is Door.METRIC and fact.usage_known]
     calls = [fact for fact in known if fact.door <= Door.SPAN]
     counted = {
-        point.key: point
-        for point in points
-        if not any(_was_seen(mark, point) for mark in marks)
+        point.key: point for point in points if not any(_was_seen(mark, point) for mark in marks)
     }
     if calls and calls[0].group.startswith(_SAME_TRACE):
         groups = _nested(calls, marks)

@@ -27,15 +27,15 @@ def request_name(fact: UsageFact) -> str | None:
     return f"{fact.provider}/request/{key_part(fact.request_id)}"
 
 
-def at_home(
-    facts: Iterable[UsageFact], known: Mapping[str, str]
-) -> tuple[list[UsageFact], Links]:
+def at_home(facts: Iterable[UsageFact], known: Mapping[str, str]) -> tuple[list[UsageFact], Links]:
     """Return the facts, each in its group, and the links that were not `known`."""
     named = [(fact, request_name(fact)) for fact in facts]
     links: Links = {}
     for fact, name in named:
         if name is not None and fact.message_id is not None and name not in known:
-            links[name] = min(links.get(name, (fact.group, fact.time_us)), (fact.group, fact.time_us))
+            links[name] = min(
+                links.get(name, (fact.group, fact.time_us)), (fact.group, fact.time_us)
+            )
     found = []
     for fact, name in named:
         home = fact.group

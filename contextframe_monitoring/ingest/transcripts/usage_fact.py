@@ -129,7 +129,9 @@ def merged(one: UsageFact, other: UsageFact) -> UsageFact:
 def _both_marks(one: UsageFact, other: UsageFact) -> UsageFact:
     ends = [fact.end_us for fact in (one, other) if fact.end_us is not None]
     start = min(one.time_us, other.time_us)
-    return msgspec.structs.replace(one, time_us=start, line_us=start, end_us=max(ends, default=None))
+    return msgspec.structs.replace(
+        one, time_us=start, line_us=start, end_us=max(ends, default=None)
+    )
 
 
 def counted_keys(facts: Iterable[UsageFact]) -> set[str]:

@@ -1,0 +1,38 @@
+"""One app on one port: telemetry, health and metrics, and whatever is mounted beside them."""
+
+from __future__ import annotations
+
+import logging
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+
+from contextframe_monitoring.core.errors import UnavailableError
+from contextframe_monitoring.monitor import Monitor
+from contextframe_monitoring.web.health import health_routes
+from contextframe_monitoring.web.loopback import LoopbackOnly
+from contextframe_monitoring.web.otlp import otlp_routes
+from contextframe_monitoring.web.scrape import scrape_routes
+
+
+def web_app(monitor: Monitor, mcp_app: Starlette) -> Starlette:
+    """Return the app; `mcp_app` gets every path that isn't ours, and its lifespan runs."""
+    routes = [*otlp_routes(monitor), *health_routes(monitor), *scrape_routes(monitor)]
+    return Starlette(
+        routes=[*routes, Mount("/", mcp_app)],
+        middleware=[Middleware(LoopbackOnly)],
+        lifespan=mcp_app.router.lifespan_context,
+    )
+
+
+def serve_app(app: Starlette, host: str, port: int) -> None:
+    """Serve until interrupted. Raises `UnavailableError` when the port is taken."""
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    except SystemExit as stopped:  # uvicorn's way to say that it could not bind
+        if stopped.code:
+            message = f"{host}:{port} can't be used: is another server listening there?"
+            raise UnavailableError(message) from None
