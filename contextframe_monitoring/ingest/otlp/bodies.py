@@ -1,15 +1,9 @@
-"""The body of an OTLP request as one parsed document, whatever its encoding; bounded, and hostile
-until it is parsed.
-
-Protobuf is read into the shape that OTLP/JSON has, so that both encodings take one way from here.
-"""
+"""The body of an OTLP request: its signal, its encoding, its compression, its bounds."""
 
 from __future__ import annotations
 
 import zlib
 from typing import Any, Final, Literal
-
-import msgspec
 
 from contextframe_monitoring.core.errors import InvalidError, LimitedError, MonitoringError, shown
 
@@ -68,18 +62,3 @@ def inflated(body: bytes, content_encoding: str | None) -> bytes:
     except zlib.error as error:
         raise InvalidError("body", f"{len(body)} bytes", f"gzip: {error}") from None
     return bytes(found)
-
-
-def document(signal: Signal, media: str, body: bytes) -> Document:
-    """Parse a body. Raises `InvalidError`, or `UnsupportedError` where protobuf isn't installed."""
-    if media == PROTOBUF:
-        from contextframe_monitoring.ingest.otlp.protobuf import parsed
-
-        return parsed(signal, body)
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidError("body", f"{len(body)} bytes", f"OTLP/JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise InvalidError("body", type(found).__name__, "OTLP/JSON: expected one object")
-    return found

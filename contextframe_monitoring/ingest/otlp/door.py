@@ -25,10 +25,10 @@ from contextframe_monitoring.ingest.otlp.bodies import (
     JSON,
     Signal,
     UnsupportedError,
-    document,
     inflated,
     media_type,
 )
+from contextframe_monitoring.ingest.otlp.documents import document
 from contextframe_monitoring.ingest.otlp.logs import read_logs
 from contextframe_monitoring.ingest.otlp.metrics import SERIES, increments, read_points
 from contextframe_monitoring.ingest.otlp.reading import Reading
