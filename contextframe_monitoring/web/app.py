@@ -7,7 +7,6 @@ import logging
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
 
 from contextframe_monitoring.core.errors import UnavailableError
 from contextframe_monitoring.monitor import Monitor
@@ -18,11 +17,15 @@ from contextframe_monitoring.web.scrape import scrape_routes
 
 
 def web_app(monitor: Monitor, mcp_app: Starlette) -> Starlette:
-    """Return the app; `mcp_app` gets every path that isn't ours, and its lifespan runs."""
+    """Return the app: our routes, and those of `mcp_app` with its middleware and its lifespan.
+
+    They are taken over instead of mounted at `/`: a mount would answer for every path that another
+    route has for another method.
+    """
     routes = [*otlp_routes(monitor), *health_routes(monitor), *scrape_routes(monitor)]
     return Starlette(
-        routes=[*routes, Mount("/", mcp_app)],
-        middleware=[Middleware(LoopbackOnly)],
+        routes=[*routes, *mcp_app.routes],
+        middleware=[Middleware(LoopbackOnly), *mcp_app.user_middleware],
         lifespan=mcp_app.router.lifespan_context,
     )
 

@@ -130,7 +130,9 @@ def metrics(
     return {"resourceMetrics": [{"resource": resource, "scopeMetrics": [scoped]}]}
 
 
-def api_request(request: str | None = "req_1", at: float = 1.0, **attributes: Any) -> dict[str, Any]:
+def api_request(
+    request: str | None = "req_1", at: float = 1.0, **attributes: Any
+) -> dict[str, Any]:
     """A log record of Claude Code's `api_request`."""
     named = {
         "event.name": "api_request",
@@ -151,7 +153,9 @@ def api_request(request: str | None = "req_1", at: float = 1.0, **attributes: An
     }
 
 
-def logs(*records: Mapping[str, Any], scope: str = "com.anthropic.claude_code.events") -> dict[str, Any]:
+def logs(
+    *records: Mapping[str, Any], scope: str = "com.anthropic.claude_code.events"
+) -> dict[str, Any]:
     """The document of log records of one scope."""
     scoped = {"scope": {"name": scope}, "logRecords": list(records)}
     resource = {"attributes": pairs({"service.name": "claude-code"})}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,18 @@ import pytest
 from contextframe_monitoring.ingest.transcripts.books import open_books
 from contextframe_monitoring.ingest.transcripts.claude_code import CLAUDE_CODE
 from contextframe_monitoring.ingest.transcripts.importer import Importer
+from tests.clocks import ManualClock
 from tests.ingest.otlp.desk import Desk, calls, desk, totals
-from tests.ingest.otlp.payloads import PROTOBUF, SONNET, api_request, logs, span, traces, usage
+from tests.ingest.otlp.payloads import (
+    PROTOBUF,
+    SONNET,
+    START_NS,
+    api_request,
+    logs,
+    span,
+    traces,
+    usage,
+)
 from tests.ingest.transcripts.desk import line
 
 EVENT_NANO = 2 * 3000 + 10 * 15_000 + 1000 * 300 + 100 * 3750
@@ -93,9 +104,14 @@ def test_a_witness_that_disagrees_is_named(tmp_path: Path) -> None:
     assert "'project=p', 'witness=span:sdk', 'disagrees=span:sdk'" in row[0]
 
 
-def test_the_report_groups_by_who_disagrees(tmp_path: Path) -> None:
-    with desk(tmp_path / "s") as door:
+def test_the_cost_report_shows_who_disagrees(tmp_path: Path) -> None:
+    clock = ManualClock(START_NS // 1000 + 60_000_000)
+    with desk(tmp_path / "s", clock=clock) as door:
         imported(door, tmp_path / "t")
         door.take(("traces", traces(span(told=usage(1102, 9)))))
-        rows = {record.attributes for record in door.costs if '"calls":-1' in str(record.metadata)}
-    assert rows == {("project=p",)}
+        reports = door.monitor.reports
+        question = reports.question("cost", since="1h", group_by=("attribute:disagrees",))
+        report = reports.cost(question)
+    found = [(row.category, row.count, row.cost) for row in report.breakdown if row.count]
+    assert found == [("span:sdk", 1, Decimal(SPLIT_NANO).scaleb(-9))]
+    assert report.total_cost == Decimal(SPLIT_NANO).scaleb(-9)

@@ -15,7 +15,16 @@ from contextframe_monitoring.ingest.otlp.metrics import SERIES, increments, read
 from contextframe_monitoring.ingest.otlp.reading import Reading
 from contextframe_monitoring.store.facts import Cursor
 from tests.ingest.otlp.desk import desk, totals
-from tests.ingest.otlp.payloads import JSON, PROTOBUF, api_request, logs, metrics, point, span, traces
+from tests.ingest.otlp.payloads import (
+    JSON,
+    PROTOBUF,
+    api_request,
+    logs,
+    metrics,
+    point,
+    span,
+    traces,
+)
 
 DELTA, CUMULATIVE = 1, 2
 KINDS = ["histogram", "exponentialHistogram", "sum"]
@@ -65,7 +74,10 @@ def test_an_older_total_that_comes_late_adds_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spans_first", [True, False])
 def test_spans_win_over_the_metrics_of_their_scope(tmp_path: Path, spans_first: bool) -> None:
-    told = [("traces", traces(span(told=None))), ("metrics", metrics(point(100), point(10, kind="output")))]
+    told = [
+        ("traces", traces(span(told=None))),
+        ("metrics", metrics(point(100), point(10, kind="output"))),
+    ]
     with desk(tmp_path / "s") as door:
         door.take(*(told if spans_first else reversed(told)))
         found = totals(door.costs)
@@ -94,7 +106,12 @@ def test_spans_at_the_end_of_an_hour_are_seen_by_the_metrics_of_the_next(tmp_pat
 
 
 def test_claude_codes_deltas_are_exclusive_and_priced(tmp_path: Path) -> None:
-    points = [claude(2, "input"), claude(10, "output"), claude(1000, "cacheRead"), claude(100, "cacheCreation")]
+    points = [
+        claude(2, "input"),
+        claude(10, "output"),
+        claude(1000, "cacheRead"),
+        claude(100, "cacheCreation"),
+    ]
     cost = metrics(
         point(0.5, **{"session.id": "session-1"}),
         kind="sum",
@@ -137,7 +154,9 @@ def test_points_without_a_value_and_other_metrics_are_passed_over(tmp_path: Path
     empty = metrics({**point(5.0), "flags": 1})
     gauge = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": ["x"], "gauge": {}}]}]}]}
     with desk(tmp_path / "s") as door:
-        door.take(("metrics", empty), ("metrics", gauge), ("metrics", metrics(point(5.0), name="x")))
+        door.take(
+            ("metrics", empty), ("metrics", gauge), ("metrics", metrics(point(5.0), name="x"))
+        )
         assert door.costs == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from contextframe_monitoring.ingest.otlp.documents import document
 from contextframe_monitoring.ingest.otlp.spans import read_spans
-from contextframe_monitoring.ingest.transcripts.settlement import settled
 from contextframe_monitoring.ingest.transcripts.marks import with_marks
+from contextframe_monitoring.ingest.transcripts.settlement import settled
 from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
 from tests.ingest.otlp.desk import calls, desk, totals
 from tests.ingest.otlp.payloads import JSON, PROTOBUF, SONNET, encoded, span, traces, usage
@@ -227,7 +228,11 @@ def test_a_server_span_of_mcp_is_one_operation_however_often_it_is_sent(tmp_path
     with desk(tmp_path / "s") as door:
         door.take(("traces", traces(one, client)), ("traces", traces(one)))
         (record,) = door.records
-    assert (record.operation_type, record.target, record.status) == ("tools/call", "search", "error")
+    assert (record.operation_type, record.target, record.status) == (
+        "tools/call",
+        "search",
+        "error",
+    )
     assert (record.duration_ms, record.error_type) == (1000.0, "tool_error")
     assert (record.origin.server, record.origin.session_id) == ("app", "s1")
 
@@ -255,7 +260,7 @@ def _settled(order: list[UsageFact], cuts: set[int]) -> list[tuple[Any, ...]]:
     rows: dict[str, Any] = {}
     records = []
     edges = [0, *sorted(cuts), len(order)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         changed, new = settled(
             rows.values(), with_marks(order[start:end]), lambda fact: (fact.total_tokens, "p")
         )
