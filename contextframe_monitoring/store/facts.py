@@ -226,12 +226,15 @@ def write_facts(connection: Connection, facts: Iterable[FactRow], stored: Iterab
 
 
 def forget_facts(connection: Connection, before_us: int) -> int:
-    """Delete the facts older than `before_us` and return their number.
+    """Delete the facts older than `before_us`, the links and the cursors of series (which are no
+    files and have no inode) too, and return the number of facts.
 
     To be called when the last rollup that holds their cost is gone, not earlier: a file that is
     read again after that counts them again.
     """
     connection.execute(delete(_LINKS).where(_LINKS.c.time_us < before_us))
+    is_old = _CURSORS.c.mtime_ns < before_us * 1000
+    connection.execute(delete(_CURSORS).where(_CURSORS.c.inode == "", is_old))
     return connection.execute(delete(_FACTS).where(_FACTS.c.time_us < before_us)).rowcount
 
 

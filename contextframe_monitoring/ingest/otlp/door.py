@@ -93,6 +93,10 @@ class Door:
         except MonitoringError as error:
             status = 415 if isinstance(error, UnsupportedError) else _STATUS.get(error.code, 500)
             return Answer(status, media, failed(media, status, str(error)))
+        except Exception as error:  # noqa: BLE001 - the state refuses: the sender may come again
+            self._books = None
+            told = f"the store can't be written ({type(error).__name__}): send again later"
+            return Answer(503, media, failed(media, 503, told))
         return Answer(200, media, accepted(signal, media, reading.rejected, reading.reason))
 
     def _taken(self, signal: Signal, found: dict[str, object]) -> Reading:

@@ -209,7 +209,7 @@ def _cursor(series: str, time_ns: int, value: int) -> Cursor:
         path=series,
         inode="",
         size=0,
-        mtime_ns=0,
+        mtime_ns=time_ns,
         offset=0,
         lines=0,
         digest=b"",

@@ -71,6 +71,11 @@ _KINDS = ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind"
 _WRAPPERS = ("traceloop.span.kind",)
 _ERROR = (2, "STATUS_CODE_ERROR")
 _ANTHROPIC_IDS = "msg_"
+_COUNTED_ID_CHARS_MAX = 16
+"""Local servers number their responses and begin again (`chatcmpl-17`): such an id means a call
+within an hour, so that what is settled together stays small.
+"""
+_HOUR_US = 3_600_000_000
 
 
 class Place(NamedTuple):
@@ -160,6 +165,8 @@ def _fact(span: Document, found: Attributes, place: Place, usage: SpanUsage | No
         # Anthropic's ids are the same behind any cloud or gateway
         owner = "anthropic" if response.startswith(_ANTHROPIC_IDS) else provider or "unknown"
         group = f"{owner}/{key_part(response)}"
+        if owner != "anthropic" and len(response) <= _COUNTED_ID_CHARS_MAX:
+            group = f"{group}/{start_us // _HOUR_US}"
     cost = found.get("operation.cost")
     counts: dict[str, Any] = {
         "input_tokens": 0,
