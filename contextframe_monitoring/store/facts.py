@@ -177,12 +177,12 @@ def read_links(connection: Connection, names: Iterable[str]) -> dict[str, str]:
 
 
 def write_links(connection: Connection, links: Mapping[str, tuple[str, int]]) -> None:
-    """Store (group, time) of requests by name, each in place of what was known of it."""
-    rows = {
-        name: {"name": name, "group_key": group, "time_us": time_us}
+    """Store (group, time) of requests by name, of which nothing was known."""
+    rows = [
+        {"name": name, "group_key": group, "time_us": time_us}
         for name, (group, time_us) in links.items()
-    }
-    _replace(connection, _LINKS, _LINKS.c.name, rows, list(rows))
+    ]
+    _replace(connection, _LINKS, _LINKS.c.name, dict(zip(links, rows, strict=True)), ())
 
 
 def write_cursors(connection: Connection, cursors: Iterable[Cursor]) -> None:

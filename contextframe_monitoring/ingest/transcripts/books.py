@@ -109,8 +109,10 @@ class Books:
         self, connection: Connection, seen: Collection[UsageFact], cursors: Iterable[Cursor]
     ) -> _Batch:
         """Find the facts of the same calls, wherever they came in, and settle them together."""
-        names = {name for fact in seen if (name := request_name(fact)) is not None}
-        facts, links = at_home(with_marks(seen), state.read_links(connection, names))
+        marked = with_marks(seen)
+        names = [request_name(fact) for fact in marked]
+        known = state.read_links(connection, {name for name in names if name is not None})
+        facts, links = at_home(marked, names, known)
         groups = {fact.group for fact in facts} | set(links)
         stored, strays = moved(state.read_groups(connection, groups), links)
         rows, records = settled(stored, facts, self._price)

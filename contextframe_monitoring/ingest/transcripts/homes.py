@@ -6,7 +6,7 @@ comes before its message waits in a group that is called like its request, and i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -27,21 +27,25 @@ def request_name(fact: UsageFact) -> str | None:
     return f"{fact.provider}/request/{key_part(fact.request_id)}"
 
 
-def at_home(facts: Iterable[UsageFact], known: Mapping[str, str]) -> tuple[list[UsageFact], Links]:
-    """Return the facts, each in its group, and the links that were not `known`."""
-    named = [(fact, request_name(fact)) for fact in facts]
+def at_home(
+    facts: Sequence[UsageFact], names: Sequence[str | None], known: Mapping[str, str]
+) -> tuple[list[UsageFact], Links]:
+    """Return the facts, each in its group, and the links that were not `known`.
+
+    `names` are those of their requests, fact by fact.
+    """
     links: Links = {}
-    for fact, name in named:
+    for fact, name in zip(facts, names, strict=True):
         if name is not None and fact.message_id is not None and name not in known:
-            links[name] = min(
-                links.get(name, (fact.group, fact.time_us)), (fact.group, fact.time_us)
-            )
+            home = (fact.group, fact.time_us)
+            links[name] = min(links.get(name, home), home)
     found = []
-    for fact, name in named:
-        home = fact.group
-        if name is not None and fact.message_id is None:
-            home = known.get(name) or links.get(name, (name, 0))[0]
-        found.append(fact if home == fact.group else msgspec.structs.replace(fact, group=home))
+    for fact, name in zip(facts, names, strict=True):
+        if name is None or fact.message_id is not None:
+            found.append(fact)
+        else:
+            home_group = known.get(name) or links.get(name, (name, 0))[0]
+            found.append(msgspec.structs.replace(fact, group=home_group))
     return found, links
 
 

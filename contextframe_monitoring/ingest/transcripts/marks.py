@@ -20,9 +20,14 @@ def with_marks(facts: Iterable[UsageFact]) -> list[UsageFact]:
     found = list(facts)
     marks: dict[str, UsageFact] = {}
     for fact in found:
-        for mark in _marks(fact):
-            known = marks.get(mark.key)
-            marks[mark.key] = mark if known is None else merged(known, mark)
+        if fact.source == CLAUDE_CODE and fact.session is not None and fact.door <= Door.EVENT:
+            group = session_group(fact.session)
+            if group not in marks:  # of a session it matters that it was seen, not when
+                marks[group] = _mark(fact, group, session=fact.session)
+        if fact.door is Door.EVENT or fact.door is Door.SPAN:
+            for mark in _marks(fact):
+                known = marks.get(mark.key)
+                marks[mark.key] = mark if known is None else merged(known, mark)
     return [*found, *marks.values()]
 
 
@@ -63,10 +68,6 @@ def operation_mark(key: str, time_us: int) -> UsageFact:
 
 
 def _marks(fact: UsageFact) -> Iterator[UsageFact]:
-    if fact.door not in (Door.TRANSCRIPT, Door.EVENT, Door.SPAN):
-        return
-    if fact.source == CLAUDE_CODE and fact.session is not None:
-        yield _mark(fact, session_group(fact.session), session=fact.session)
     if fact.scope is not None:
         end_us = fact.end_us or fact.time_us
         for moment_us in (end_us, end_us + _HOUR_US):
