@@ -45,10 +45,12 @@ __all__ = [
     "clear_journal",
     "create_tables",
     "forget_facts",
+    "has_facts",
     "read_cursors",
     "read_cursors_of",
     "read_groups",
     "read_journal",
+    "read_keys_from",
     "read_links",
     "read_page",
     "write_cursors",
@@ -150,6 +152,11 @@ def create_tables(engine: Engine) -> None:
     METADATA.create_all(engine)
 
 
+def has_facts(engine: Engine) -> bool:
+    """Return whether anything was ever settled in this state."""
+    return inspect(engine).has_table(_FACTS.name)
+
+
 def read_cursors(connection: Connection, source: str) -> dict[str, Cursor]:
     """Return the cursors of `source` by path."""
     columns = [column for column in _CURSORS.c if column.name != "cursor_key"]
@@ -203,6 +210,17 @@ def read_groups(connection: Connection, groups: Iterable[str]) -> list[FactRow]:
 def read_page(connection: Connection, after: str, rows_max: int) -> list[FactRow]:
     """Return the next `rows_max` counted facts with a key above `after`, by key."""
     statement = select(_FACTS).where(_FACTS.c.fact_key > after, _FACTS.c.counted.is_(True))
+    rows = connection.execute(statement.order_by(_FACTS.c.fact_key).limit(rows_max))
+    return [_fact_row(row) for row in rows]
+
+
+def read_keys_from(
+    connection: Connection, after: str, before: str | None, rows_max: int
+) -> list[FactRow]:
+    """Return the next `rows_max` facts, counted or not, with `after` < key (< `before`), by key."""
+    statement = select(_FACTS).where(_FACTS.c.fact_key > after)
+    if before is not None:
+        statement = statement.where(_FACTS.c.fact_key < before)
     rows = connection.execute(statement.order_by(_FACTS.c.fact_key).limit(rows_max))
     return [_fact_row(row) for row in rows]
 

@@ -41,8 +41,10 @@ def inflated(body: bytes, content_encoding: str | None) -> bytes:
     """Return the body without its compression.
 
     Raises `UnsupportedError` for any but gzip, `InvalidError` for a broken stream, `LimitedError`
-    above `INFLATED_BYTES_MAX`.
+    above `BODY_BYTES_MAX` or, inflated, `INFLATED_BYTES_MAX`.
     """
+    if len(body) > BODY_BYTES_MAX:
+        raise LimitedError("body", len(body), BODY_BYTES_MAX, "send smaller batches")
     name = (content_encoding or "identity").strip().lower()
     if name in ("identity", ""):
         return body

@@ -14,14 +14,12 @@ from typing import Final, NamedTuple
 
 from contextframe_monitoring.core.errors import (
     ConflictError,
-    LimitedError,
     MonitoringError,
     UnavailableError,
 )
 from contextframe_monitoring.core.records import Record
 from contextframe_monitoring.ingest.otlp.answers import accepted, failed
 from contextframe_monitoring.ingest.otlp.bodies import (
-    BODY_BYTES_MAX,
     JSON,
     Signal,
     UnsupportedError,
@@ -84,12 +82,8 @@ class Door:
         media = JSON
         try:
             media = media_type(content_type)
-            if len(body) > BODY_BYTES_MAX:
-                raise LimitedError("body", len(body), BODY_BYTES_MAX, "send smaller batches")
-            found = document(signal, media, inflated(body, content_encoding))
-            if self._refusal is not None:
-                raise UnavailableError(self._refusal)
-            reading = self._taken(signal, found)
+            plain = inflated(body, content_encoding)
+            reading = self._taken(signal, document(signal, media, plain))
         except MonitoringError as error:
             status = 415 if isinstance(error, UnsupportedError) else _STATUS.get(error.code, 500)
             return Answer(status, media, failed(media, status, str(error)))
@@ -100,6 +94,8 @@ class Door:
         return Answer(200, media, accepted(signal, media, reading.rejected, reading.reason))
 
     def _taken(self, signal: Signal, found: dict[str, object]) -> Reading:
+        if self._refusal is not None:
+            raise UnavailableError(self._refusal)
         if signal == "traces":
             reading = read_spans(found)
         elif signal == "logs":
