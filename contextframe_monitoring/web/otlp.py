@@ -18,7 +18,7 @@ from contextframe_monitoring.monitor import Monitor
 from contextframe_monitoring.store.facts import IMPORT_LOCK
 from contextframe_monitoring.store.machine import FileLock
 
-REQUESTS_AT_ONCE_MAX: Final = 4
+REQUESTS_AT_ONCE_MAX: Final = 2
 """Bodies that are parsed at one time; others wait for their turn."""
 _RETRY_SECONDS = "5"
 

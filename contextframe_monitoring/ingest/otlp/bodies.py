@@ -14,7 +14,7 @@ Document = dict[str, Any]
 JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
 BODY_BYTES_MAX: Final = 16 << 20
-INFLATED_BYTES_MAX: Final = 64 << 20
+INFLATED_BYTES_MAX: Final = 32 << 20
 """Spans with prompts compress well; the SDKs send at most 512 spans or 2048 points at a time."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 

@@ -88,7 +88,6 @@ class Door:
             status = 415 if isinstance(error, UnsupportedError) else _STATUS.get(error.code, 500)
             return Answer(status, media, failed(media, status, str(error)))
         except Exception as error:  # noqa: BLE001 - the state refuses: the sender may come again
-            self._books = None
             told = f"the store can't be written ({type(error).__name__}): send again later"
             return Answer(503, media, failed(media, 503, told))
         return Answer(200, media, accepted(signal, media, reading.rejected, reading.reason))
@@ -113,6 +112,9 @@ class Door:
                     cursors = books.cursors_of(SERIES, {point.series for point in points})
                     increments(points, cursors, reading)
                 self._settle(books, reading)
+            except BaseException:
+                self._books = None  # what stands in the state now is read anew
+                raise
             finally:
                 self._lock.release()
         return reading
