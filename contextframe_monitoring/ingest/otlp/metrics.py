@@ -20,7 +20,7 @@ from contextframe_monitoring.core.errors import InvalidError
 from contextframe_monitoring.core.model_names import canonical_provider
 from contextframe_monitoring.ingest.otlp.bodies import Document
 from contextframe_monitoring.ingest.otlp.reading import Reading
-from contextframe_monitoring.ingest.otlp.spans import SOURCE, Place, scope_name
+from contextframe_monitoring.ingest.otlp.spans import Place, scope_name
 from contextframe_monitoring.ingest.otlp.values import (
     Attributes,
     attributes,
@@ -35,6 +35,7 @@ from contextframe_monitoring.ingest.otlp.values import (
 from contextframe_monitoring.ingest.transcripts.marks import CLAUDE_CODE, scope_group, session_group
 from contextframe_monitoring.ingest.transcripts.usage_fact import (
     MODEL_CHARS_MAX,
+    OTLP,
     Door,
     UsageFact,
 )
@@ -176,7 +177,7 @@ def _fact(point: Point, value: int, since_ns: int) -> UsageFact:
     return UsageFact(
         key=f"{group}/{point.series}/{since_ns}-{point.time_ns}",
         group=group,
-        source=CLAUDE_CODE if is_ours else SOURCE,
+        source=CLAUDE_CODE if is_ours else OTLP,
         provider="anthropic" if is_ours else provider or "unknown",
         time_us=point.time_us,
         line_us=min(since_ns // 1000 or point.time_us, point.time_us),

@@ -29,11 +29,11 @@ from contextframe_monitoring.ingest.transcripts.line_values import key_part
 from contextframe_monitoring.ingest.transcripts.marks import trace_group
 from contextframe_monitoring.ingest.transcripts.usage_fact import (
     MODEL_CHARS_MAX,
+    OTLP,
     Door,
     UsageFact,
 )
 
-SOURCE = "otlp"
 _CALLS = frozenset(
     {
         "chat",
@@ -178,7 +178,7 @@ def _fact(span: Document, found: Attributes, place: Place, usage: SpanUsage | No
     return UsageFact(
         key=f"{group}/span/{name}",
         group=group,
-        source=SOURCE,
+        source=OTLP,
         provider=provider or "unknown",
         time_us=start_us,
         line_us=end_us,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from contextframe_monitoring.ingest.transcripts.usage_fact import Door, UsageFact, merged
+from contextframe_monitoring.ingest.transcripts.usage_fact import OTLP, Door, UsageFact, merged
 
 CLAUDE_CODE = "claude-code"
 _HOUR_US = 3_600_000_000
@@ -53,7 +53,7 @@ def operation_mark(key: str, time_us: int) -> UsageFact:
     return UsageFact(
         key=key,
         group=key,
-        source="otlp",
+        source=OTLP,
         provider="",
         time_us=time_us,
         line_us=time_us,

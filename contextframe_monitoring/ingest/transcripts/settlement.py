@@ -16,7 +16,7 @@ import msgspec
 
 from contextframe_monitoring.core.records import CostRecord, Origin, Provenance
 from contextframe_monitoring.ingest.transcripts.calls import counted_calls
-from contextframe_monitoring.ingest.transcripts.usage_fact import Door, UsageFact, merged
+from contextframe_monitoring.ingest.transcripts.usage_fact import OTLP, Door, UsageFact, merged
 from contextframe_monitoring.store.facts import FactRow
 
 Price = Callable[[UsageFact], tuple[int | None, str | None]]
@@ -180,7 +180,7 @@ def bill(
         price_id=price_id,
         source=fact.source,
         fact_id=fact.key,
-        origin=_origin(fact.door, fact.source, fact.session, fact.service, fact.agent),
+        origin=_origin(fact.source, fact.session, fact.service, fact.agent),
         metadata=_metadata(revision, fact.service_tier, fact.speed, fact.web_searches),
         correlation_id=fact.trace,
         attributes=_attributes(fact),
@@ -233,11 +233,9 @@ def _metadata(revision: int, service_tier: str | None, speed: str | None, web_se
 
 
 @lru_cache(maxsize=256)
-def _origin(
-    door: Door, source: str, session: str | None, service: str | None, agent: str | None
-) -> Origin:
+def _origin(source: str, session: str | None, service: str | None, agent: str | None) -> Origin:
     """A coding agent is its own agent; telemetry names one, or only the service that sends it."""
-    if door is Door.TRANSCRIPT or service is None:
+    if source != OTLP:
         return Origin(agent_id=source, agent_source="client", session_id=session)
     return Origin(
         server=service,

@@ -10,6 +10,8 @@ from enum import IntEnum
 
 import msgspec
 
+OTLP = "otlp"
+"""Source of facts that a program's telemetry tells; the others are named after a coding agent."""
 TOOLS_MAX = 32
 TOKENS_MAX = 1_000_000_000
 """Of one call in one column; the largest context windows hold 10 million."""
