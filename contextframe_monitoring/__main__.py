@@ -1,4 +1,6 @@
-"""The command `contextframe-monitoring`. `wrap` and `serve` start without the command line."""
+"""The command `contextframe-monitoring`. `wrap`, and `serve` over stdio, start without the command
+line: a client waits for them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ def main() -> None:
         from contextframe_monitoring.mcp.wrap import main as wrap
 
         sys.exit(wrap(sys.argv[2:]))
-    if sys.argv[1:2] == ["serve"] and "--help" not in sys.argv:
+    elsewhere = any(word.startswith(("--http", "--help")) for word in sys.argv)
+    if sys.argv[1:2] == ["serve"] and not elsewhere:
         from contextframe_monitoring.mcp.serve import main as serve
 
         sys.exit(serve(sys.argv[2:]))

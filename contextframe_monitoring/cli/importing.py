@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from contextframe_monitoring.ingest.transcripts.import_report import ImportReport, Progress
     from contextframe_monitoring.ingest.transcripts.importer import Importer
     from contextframe_monitoring.monitor import Monitor
+    from contextframe_monitoring.store.machine import FileLock
 
 SOURCES = ("claude-code", "codex")
-_IMPORT_LOCK = "import.lock"
 _WATCH_SECONDS = 5.0
+_LOCK_SECONDS = 0.1
 
 
 @edge
@@ -50,27 +51,25 @@ def import_transcripts(
     Example: contextframe-monitoring import claude-code
     """
     from contextframe_monitoring.monitor import Monitor
+    from contextframe_monitoring.store.facts import IMPORT_LOCK
     from contextframe_monitoring.store.machine import FileLock
 
     with Monitor.open(settings(store, config), name=source) as monitor:
         monitor.store.create()
-        lock = FileLock(monitor.store.spool_root / _IMPORT_LOCK)
+        lock = FileLock(monitor.store.spool_root / IMPORT_LOCK)
         if not lock.acquire():
             raise UnavailableError("another import into this store is running: wait for its end")
         try:
-            _run(_importer(monitor, source, paths or []), monitor, watch=watch, json=json)
+            importer = _importer(monitor, source, paths or [])
+            _run(importer, monitor, lock, watch=watch, json=json)
         finally:
             lock.release()
 
 
 def _importer(monitor: Monitor, source: str, paths: list[Path]) -> Importer:
     from contextframe_monitoring.ingest.transcripts import claude_code, codex
-    from contextframe_monitoring.ingest.transcripts.books import Books
-    from contextframe_monitoring.ingest.transcripts.catalogue_price import catalogue_price
+    from contextframe_monitoring.ingest.transcripts.books import open_books
     from contextframe_monitoring.ingest.transcripts.importer import Importer
-    from contextframe_monitoring.ingest.transcripts.settlement import revision_of
-    from contextframe_monitoring.store.facts import create_tables
-    from contextframe_monitoring.store.revisions import stored_revisions
 
     known = {
         "claude-code": (claude_code.CLAUDE_CODE, claude_code.default_folders),
@@ -82,18 +81,12 @@ def _importer(monitor: Monitor, source: str, paths: list[Path]) -> Importer:
     for path in paths:
         if not path.exists():
             raise NotFoundError("PATH", str(path), "name a folder of transcripts, or a file")
-    engine = monitor.store.create()
-    create_tables(engine)
-    books = Books(
-        engine,
-        price=catalogue_price(monitor.cost.open_catalogue()),
-        record=monitor.recorder.record,
-        stored_facts=lambda ids: stored_revisions(monitor.store, ids, revision_of),
-    )
+    catalogue = monitor.cost.open_catalogue()
+    books = open_books(monitor.store, catalogue, monitor.recorder.record)
     return Importer(dialect, paths or default_folders(os.environ, Path.home()), books)
 
 
-def _run(importer: Importer, monitor: Monitor, *, watch: bool, json: bool) -> None:
+def _run(importer: Importer, monitor: Monitor, lock: FileLock, *, watch: bool, json: bool) -> None:
     from rich.progress import Progress as Bar
 
     from contextframe_monitoring.ingest.transcripts.watch import watch as watched
@@ -101,7 +94,10 @@ def _run(importer: Importer, monitor: Monitor, *, watch: bool, json: bool) -> No
     def wait() -> bool:
         monitor.drain()
         if watch:
+            lock.release()  # telemetry comes in meanwhile
             time.sleep(_WATCH_SECONDS)
+            while not lock.acquire():
+                time.sleep(_LOCK_SECONDS)
         return watch
 
     with Bar(console=errors, transient=True, disable=json) as bar:

@@ -123,8 +123,20 @@ def cost(
 def verify(
     store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False
 ) -> None:
-    """Prove that everything recorded is stored, once. Exit status 0 only when it is complete."""
-    found = _reports(store, config).verify()
+    """Prove that everything recorded is stored, once. Exit status 0 only when it is complete.
+
+    Names too where metrics that came in say something else than the calls that are counted.
+    """
+    from contextframe_monitoring.core.status import Finding
+    from contextframe_monitoring.ingest.otlp.evidence import differences
+
+    reports = _reports(store, config)
+    found = reports.verify()
+    more = tuple(
+        Finding(problem=str(one), remedy="the calls count; metrics may miss some, or see more")
+        for one in differences(reports.store.engine)
+    )
+    found = found.model_copy(update={"findings": [*found.findings, *more]})
     _print("verify", found, found.model_dump_json(indent=2) if json else None)
     if not found.complete:
         raise typer.Exit(FINDING)

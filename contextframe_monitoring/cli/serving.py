@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from contextframe_monitoring.cli.options import ConfigOption, StoreOption, edge, errors, settings
+from contextframe_monitoring.core.config import MonitoringConfig
 
 IDLE_SECONDS = 10.0
 
@@ -18,7 +19,9 @@ def serve(
     http: Annotated[
         str | None,
         typer.Option(
-            "--http", metavar="HOST:PORT", help="Serve streamable HTTP at /mcp instead of stdio."
+            "--http",
+            metavar="HOST:PORT",
+            help="Serve HTTP instead of stdio: /mcp, OTLP at /v1, /metrics, /health.",
         ),
     ] = None,
     store: StoreOption = None,
@@ -26,17 +29,31 @@ def serve(
 ) -> None:
     """Serve the monitoring tools to MCP clients, over stdio or streamable HTTP.
 
+    Over HTTP one port serves /mcp, takes OpenTelemetry at /v1/traces, /v1/metrics and /v1/logs
+    (protobuf or JSON), and answers /metrics, /health/live and /health/ready.
+
     Examples:
       contextframe-monitoring serve
       contextframe-monitoring serve --http 127.0.0.1:8765
     """
-    from contextframe_monitoring.mcp.serve import serve_http, serve_stdio
-
     found = settings(store, config)
     if http is None:
+        from contextframe_monitoring.mcp.serve import serve_stdio
+
         serve_stdio(found)
     else:
-        serve_http(found, http)
+        _serve_http(found, http)
+
+
+def _serve_http(config: MonitoringConfig, address: str) -> None:
+    """Put the MCP endpoint and everything else that speaks HTTP on one port."""
+    from contextframe_monitoring.mcp.serve import http_app, monitored
+    from contextframe_monitoring.web.app import serve_app, web_app
+    from contextframe_monitoring.web.loopback import loopback_address
+
+    host, port = loopback_address(address)
+    with monitored(config) as monitor:
+        serve_app(web_app(monitor, http_app(monitor, host)), host, port)
 
 
 @edge

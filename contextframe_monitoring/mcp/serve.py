@@ -1,4 +1,4 @@
-"""The monitoring server as a process: stdio or streamable HTTP, with the keeper in a thread
+"""The monitoring server as a process over stdio, or as an app for HTTP, with the keeper in a thread
 beside it.
 """
 
@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ipaddress
 import logging
 import os
 import sys
 import threading
 from collections.abc import Iterator
 
+from starlette.applications import Starlette
+
 from contextframe_monitoring.core.config import MonitoringConfig
-from contextframe_monitoring.core.errors import InvalidError, MonitoringError, UnavailableError
+from contextframe_monitoring.core.errors import MonitoringError
 from contextframe_monitoring.core.records import OWN_SERVER
 from contextframe_monitoring.mcp.server import build_server
 from contextframe_monitoring.monitor import Monitor
@@ -30,21 +31,19 @@ out.
 
 
 def main(arguments: list[str]) -> int:
-    """Run `serve` with its arguments and return the exit status.
+    """Run `serve` over stdio with its arguments and return the exit status.
 
     The same as the command that `--help` shows, without the command line's imports: a client waits
     for the first answer.
     """
-    parser = argparse.ArgumentParser(prog="contextframe-monitoring serve", add_help=False)
-    for option in ("--http", "--store", "--config"):
+    name = "contextframe-monitoring serve"
+    parser = argparse.ArgumentParser(prog=name, add_help=False, allow_abbrev=False)
+    for option in ("--store", "--config"):
         parser.add_argument(option)
     given = parser.parse_args(arguments)
     try:
         config = load_config(given.config, os.environ, store=given.store)
-        if given.http is None:
-            serve_stdio(config)
-        else:
-            serve_http(config, given.http)
+        serve_stdio(config)
     except MonitoringError as error:
         print(f"contextframe-monitoring: {error}", file=sys.stderr)  # noqa: T201 - the edge
         return EXIT_USAGE if error.code in _USAGE else EXIT_FINDING
@@ -53,50 +52,19 @@ def main(arguments: list[str]) -> int:
 
 def serve_stdio(config: MonitoringConfig) -> None:
     """Serve over stdin and stdout until the client leaves."""
-    _quiet()
-    with _monitored(config) as monitor:
+    with monitored(config) as monitor:
         build_server(monitor).run("stdio")
 
 
-def serve_http(config: MonitoringConfig, address: str) -> None:
-    """Serve streamable HTTP at `http://ADDRESS/mcp` until interrupted.
-
-    Raises `InvalidError` for an address that is none, or that is not loopback: other addresses
-    need keys.
-    """
-    host, port = loopback_address(address)
-    _quiet()
-    with _monitored(config) as monitor:
-        server = build_server(monitor)
-        try:
-            server.run("streamable-http", host=host, port=port)
-        except SystemExit as stopped:  # uvicorn's way to say that it could not bind
-            if stopped.code:
-                message = f"{address} can't be used: is another server listening there?"
-                raise UnavailableError(message) from None
-
-
-def loopback_address(address: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT`. Raises `InvalidError`."""
-    host, separator, text = address.rpartition(":")
-    host = host.strip("[]")
-    if not separator or not host or not text.isdigit() or not 0 < int(text) < 65_536:
-        raise InvalidError("--http", address, "expected HOST:PORT, for example 127.0.0.1:8765")
-    if host == "localhost":
-        return host, int(text)
-    try:
-        is_loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        allowed = "expected a loopback address (127.0.0.1, ::1, localhost): others need keys"
-        raise InvalidError("--http", address, allowed)
-    return host, int(text)
+def http_app(monitor: Monitor, host: str) -> Starlette:
+    """Return the app that serves streamable HTTP at `/mcp`; its lifespan must run."""
+    return build_server(monitor).streamable_http_app(host=host)
 
 
 @contextlib.contextmanager
-def _monitored(config: MonitoringConfig) -> Iterator[Monitor]:
+def monitored(config: MonitoringConfig) -> Iterator[Monitor]:
     """Open the monitor of our own server, and keep the store meanwhile."""
+    _quiet()
     stop = threading.Event()
     with Monitor.open(config, name=OWN_SERVER) as monitor:
         keeper = threading.Thread(target=_keep, args=(monitor, stop), name="keeper", daemon=True)

@@ -1,6 +1,7 @@
-"""State of the importers: how far files were read, which facts count, and a journal.
+"""State of the importers: how far files were read, which facts count, which group a request belongs
+to, and a journal.
 
-Three tables, read and written with SQLAlchemy Core in plain SQL, so that SQLite and PostgreSQL run
+Four tables, read and written with SQLAlchemy Core in plain SQL, so that SQLite and PostgreSQL run
 the same code. Functions take a `Connection`; the caller owns the transaction. What a fact is made
 of is the importer's business: here it is a key, a group and a body of bytes.
 """
@@ -44,14 +45,22 @@ __all__ = [
     "clear_journal",
     "create_tables",
     "forget_facts",
+    "has_facts",
     "read_cursors",
+    "read_cursors_of",
     "read_groups",
     "read_journal",
+    "read_keys_from",
+    "read_links",
     "read_page",
     "write_cursors",
     "write_facts",
     "write_journal",
+    "write_links",
 ]
+IMPORT_LOCK = "import.lock"
+"""File beside the spool: whoever settles facts holds its lock."""
+
 METADATA = MetaData()
 _KEYS_PER_STATEMENT_MAX = 500
 """SQLite allows 32,766 bound values a statement since 3.32; older builds 999."""
@@ -83,6 +92,13 @@ _FACTS = Table(
     Column("amount_nano_usd", BigInteger),
     Column("price_id", Text),
     Column("body", LargeBinary, nullable=False),
+)
+_LINKS = Table(
+    "import_links",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("group_key", Text, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
 )
 _JOURNAL = Table(
     "import_journal",
@@ -132,8 +148,13 @@ class FactRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 def create_tables(engine: Engine) -> None:
-    """Create what is missing of the three tables."""
+    """Create what is missing of the four tables."""
     METADATA.create_all(engine)
+
+
+def has_facts(engine: Engine) -> bool:
+    """Return whether anything was ever settled in this state."""
+    return inspect(engine).has_table(_FACTS.name)
 
 
 def read_cursors(connection: Connection, source: str) -> dict[str, Cursor]:
@@ -141,6 +162,34 @@ def read_cursors(connection: Connection, source: str) -> dict[str, Cursor]:
     columns = [column for column in _CURSORS.c if column.name != "cursor_key"]
     rows = connection.execute(select(*columns).where(_CURSORS.c.source == source))
     return {row["path"]: Cursor(**row) for row in rows.mappings()}
+
+
+def read_cursors_of(connection: Connection, source: str, paths: Iterable[str]) -> dict[str, Cursor]:
+    """Return the cursors of `source` for these paths."""
+    columns = [column for column in _CURSORS.c if column.name != "cursor_key"]
+    found: dict[str, Cursor] = {}
+    for keys in _portions(sorted({_key_of(source, path) for path in paths})):
+        rows = connection.execute(select(*columns).where(_CURSORS.c.cursor_key.in_(keys)))
+        found |= {row["path"]: Cursor(**row) for row in rows.mappings()}
+    return found
+
+
+def read_links(connection: Connection, names: Iterable[str]) -> dict[str, str]:
+    """Return the groups that these requests are known to belong to."""
+    found: dict[str, str] = {}
+    for portion in _portions(sorted(names)):
+        statement = select(_LINKS.c.name, _LINKS.c.group_key).where(_LINKS.c.name.in_(portion))
+        found |= {row.name: row.group_key for row in connection.execute(statement)}
+    return found
+
+
+def write_links(connection: Connection, links: Mapping[str, tuple[str, int]]) -> None:
+    """Store (group, time) of requests by name, of which nothing was known."""
+    rows = [
+        {"name": name, "group_key": group, "time_us": time_us}
+        for name, (group, time_us) in links.items()
+    ]
+    _replace(connection, _LINKS, _LINKS.c.name, dict(zip(links, rows, strict=True)), ())
 
 
 def write_cursors(connection: Connection, cursors: Iterable[Cursor]) -> None:
@@ -165,6 +214,17 @@ def read_page(connection: Connection, after: str, rows_max: int) -> list[FactRow
     return [_fact_row(row) for row in rows]
 
 
+def read_keys_from(
+    connection: Connection, after: str, before: str | None, rows_max: int
+) -> list[FactRow]:
+    """Return the next `rows_max` facts, counted or not, with `after` < key (< `before`), by key."""
+    statement = select(_FACTS).where(_FACTS.c.fact_key > after)
+    if before is not None:
+        statement = statement.where(_FACTS.c.fact_key < before)
+    rows = connection.execute(statement.order_by(_FACTS.c.fact_key).limit(rows_max))
+    return [_fact_row(row) for row in rows]
+
+
 def write_facts(connection: Connection, facts: Iterable[FactRow], stored: Iterable[str]) -> None:
     """Store `facts`; `stored` names those of them that take the place of one that is there."""
     rows = {
@@ -184,11 +244,15 @@ def write_facts(connection: Connection, facts: Iterable[FactRow], stored: Iterab
 
 
 def forget_facts(connection: Connection, before_us: int) -> int:
-    """Delete the facts older than `before_us` and return their number.
+    """Delete the facts older than `before_us`, the links and the cursors of series (which are no
+    files and have no inode) too, and return the number of facts.
 
     To be called when the last rollup that holds their cost is gone, not earlier: a file that is
     read again after that counts them again.
     """
+    connection.execute(delete(_LINKS).where(_LINKS.c.time_us < before_us))
+    is_old = _CURSORS.c.mtime_ns < before_us * 1000
+    connection.execute(delete(_CURSORS).where(_CURSORS.c.inode == "", is_old))
     return connection.execute(delete(_FACTS).where(_FACTS.c.time_us < before_us)).rowcount
 
 
@@ -292,8 +356,12 @@ def _replace(
 
 
 def _cursor_key(cursor: Cursor) -> str:
+    return _key_of(cursor.source, cursor.path)
+
+
+def _key_of(source: str, path: str) -> str:
     """A path can be longer than what an index takes."""
-    name = f"{cursor.source}\0{cursor.path}".encode()
+    name = f"{source}\0{path}".encode()
     return hashlib.blake2b(name, digest_size=16).hexdigest()
 
 

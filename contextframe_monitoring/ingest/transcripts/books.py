@@ -26,15 +26,22 @@ recorder's promise: power loss may take the last second of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from contextframe_monitoring.core.errors import StoreError, UnavailableError
 from contextframe_monitoring.core.records import CostRecord
+from contextframe_monitoring.ingest.transcripts.homes import at_home, moved, request_name
+from contextframe_monitoring.ingest.transcripts.marks import with_marks
 from contextframe_monitoring.ingest.transcripts.settlement import Price, revision_of, settled
 from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact
 from contextframe_monitoring.store import facts as state
 from contextframe_monitoring.store.facts import Connection, Cursor, Engine, FactRow
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.store.catalogue import Catalogue
+    from contextframe_monitoring.store.store import Store
 
 Record = Callable[[CostRecord], bool]
 StoredFacts = Callable[[Collection[str]], Mapping[str, int]]
@@ -92,13 +99,37 @@ class Books:
 
     def settle(self, facts: Collection[UsageFact], cursors: Iterable[Cursor]) -> list[CostRecord]:
         """Record what `facts` change, move on the `cursors`, and return the records."""
-        groups = {fact.group for fact in facts}
         with self._engine.begin() as connection:
             state.claim_journal(connection)
-            stored = state.read_groups(connection, groups)
-            batch = _batch(stored, settled(stored, facts, self._price), cursors)
+            batch = self._settled(connection, facts, cursors)
             self._write_down(connection, batch)
         return self._carry_through(batch, batch.records)
+
+    def _settled(
+        self, connection: Connection, seen: Collection[UsageFact], cursors: Iterable[Cursor]
+    ) -> _Batch:
+        """Find the facts of the same calls, wherever they came in, and settle them together."""
+        marked = with_marks(seen)
+        names = [request_name(fact) for fact in marked]
+        known = state.read_links(connection, {name for name in names if name is not None})
+        facts, links = at_home(marked, names, known)
+        groups = {fact.group for fact in facts} | set(links)
+        stored, strays = moved(state.read_groups(connection, groups), links)
+        rows, records = settled(stored, facts, self._price)
+        settled_keys = {row.key for row in rows}
+        rows += [row for row in strays if row.key not in settled_keys]
+        state.write_links(connection, links)
+        return _batch(stored, (rows, records), cursors)
+
+    def cursors_of(self, source: str, paths: Collection[str]) -> dict[str, Cursor]:
+        """Return how far these files or series of `source` were read."""
+        with self._engine.connect() as connection:
+            return state.read_cursors_of(connection, source, paths)
+
+    def known_keys(self, groups: Collection[str]) -> set[str]:
+        """Return the keys of the facts of these groups."""
+        with self._engine.connect() as connection:
+            return {row.key for row in state.read_groups(connection, groups)}
 
     def reprice(self) -> Iterator[list[CostRecord]]:
         """Price all counted facts again; yield the records of each page of them when it is done."""
@@ -133,6 +164,21 @@ class Books:
             with self._engine.begin() as connection:
                 _store(connection, batch)
         return missing
+
+
+def open_books(store: Store, catalogue: Catalogue, record: Record) -> Books:
+    """Open the books of a store, which is made where it is missing. Raises `StoreError`."""
+    from contextframe_monitoring.ingest.transcripts.catalogue_price import catalogue_price
+    from contextframe_monitoring.store.revisions import stored_revisions
+
+    engine = store.create()
+    state.create_tables(engine)
+    return Books(
+        engine,
+        price=catalogue_price(catalogue),
+        record=record,
+        stored_facts=lambda ids: stored_revisions(store, ids, revision_of),
+    )
 
 
 def _batch(

@@ -15,7 +15,8 @@ from functools import lru_cache
 import msgspec
 
 from contextframe_monitoring.core.records import CostRecord, Origin, Provenance
-from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact, counted_keys, merged
+from contextframe_monitoring.ingest.transcripts.calls import counted_calls
+from contextframe_monitoring.ingest.transcripts.usage_fact import OTLP, Door, UsageFact, merged
 from contextframe_monitoring.store.facts import FactRow
 
 Price = Callable[[UsageFact], tuple[int | None, str | None]]
@@ -73,7 +74,8 @@ def settled(
     priced too.
     """
     stored = {row.key: row for row in rows}
-    known = {key: _FACT.decode(row.body) for key, row in stored.items()}
+    bodies = {key: _FACT.decode(row.body) for key, row in stored.items()}
+    known = {key: _as_seen(fact) for key, fact in bodies.items()}
     facts = dict(known)
     for fact in seen:
         facts[fact.key] = merged(facts[fact.key], fact) if fact.key in facts else fact
@@ -83,33 +85,46 @@ def settled(
     changed: list[FactRow] = []
     records: list[CostRecord] = []
     for members in groups.values():
-        counted = counted_keys(members)
+        counted = counted_calls(members)
         for fact in members:
-            row = stored.get(fact.key)
-            counts = fact.key in counted
-            if row is None or fact != known[fact.key] or counts != row.counted or all_anew:
-                new_row, new_records = _settled_fact(row, fact, price if counts else None)
+            row, call = stored.get(fact.key), counted.get(fact.key)
+            if row is None or all_anew or _differs(row, bodies[fact.key], fact, call):
+                new_row, new_records = _settled_fact(row, fact, call, price)
                 if new_row != row:
                     changed.append(new_row)
                     records += new_records
     return changed, records
 
 
+def _as_seen(fact: UsageFact) -> UsageFact:
+    return fact if fact.recorded is None else msgspec.structs.replace(fact, recorded=None)
+
+
+def _as_recorded(fact: UsageFact) -> UsageFact:
+    return fact if fact.recorded is None else fact.recorded
+
+
+def _differs(row: FactRow, body: UsageFact, fact: UsageFact, call: UsageFact | None) -> bool:
+    """Whether a fact, or the call that it stands for, is another than what its row holds."""
+    if fact != _as_seen(body) or (call is not None) != row.counted:
+        return True
+    return call is not None and call != _as_recorded(body)
+
+
 def _settled_fact(
-    row: FactRow | None, fact: UsageFact, price: Price | None
+    row: FactRow | None, fact: UsageFact, call: UsageFact | None, price: Price
 ) -> tuple[FactRow, list[CostRecord]]:
-    """`price` is None when the fact doesn't count."""
+    """`call` is what the fact counts as, completed by its witnesses; None when it doesn't."""
     before, amount, price_id = None, None, None
     revision = row.revision if row is not None else 0
     if row is not None and row.counted:
-        before = bill(_FACT.decode(row.body), row.amount_nano_usd, row.price_id)
-    if price is not None:
-        reported = fact.reported_nano_usd
-        amount, price_id = (reported, None) if reported is not None else price(fact)
-    if price is not None and before is None:
-        records = [bill(fact, amount, price_id, revision + 1)]
+        before = bill(_as_recorded(_FACT.decode(row.body)), row.amount_nano_usd, row.price_id)
+    if call is not None:
+        amount, price_id = _priced(call, price)
+    if call is not None and before is None:
+        records = [bill(call, amount, price_id, revision + 1)]
     else:
-        after = bill(fact, amount, price_id) if price is not None else None
+        after = bill(call, amount, price_id) if call is not None else None
         found = enumerate(corrections(before, after), revision + 1)
         records = [_marked(record, "revision", number) for number, record in found]
     new_row = FactRow(
@@ -117,43 +132,65 @@ def _settled_fact(
         group=fact.group,
         time_us=fact.time_us,
         revision=revision + len(records),
-        counted=price is not None,
+        counted=call is not None,
         amount_nano_usd=amount,
         price_id=price_id,
-        body=msgspec.msgpack.encode(fact),
+        body=msgspec.msgpack.encode(
+            fact if call is None or call == fact else msgspec.structs.replace(fact, recorded=call)
+        ),
     )
     return new_row, records
+
+
+def _priced(call: UsageFact, price: Price) -> tuple[int | None, str | None]:
+    """Return what a call cost.
+
+    A transcript's own figure stands for the price of its time. What telemetry reports is the
+    sender's estimate: it stands beside ours, and for it only where we know no price.
+    """
+    reported = call.reported_nano_usd
+    if reported is not None and call.door is Door.TRANSCRIPT:
+        return reported, None
+    amount, price_id = price(call) if call.usage_known else (None, None)
+    return (reported, None) if amount is None else (amount, price_id)
 
 
 def bill(
     fact: UsageFact, amount_nano_usd: int | None, price_id: str | None, revision: int = 0
 ) -> CostRecord:
     """Return the whole of `fact` as one record, without a revision when that is 0."""
-    provenance: Provenance = "computed" if fact.reported_nano_usd is None else "reported"
+    known = fact.usage_known
     return CostRecord(
         time_us=fact.time_us,
         cost_type=COST_TYPE,
         provider=fact.provider,
         amount_nano_usd=amount_nano_usd,
-        provenance=None if amount_nano_usd is None else provenance,
+        provenance=None if amount_nano_usd is None else _provenance(fact, price_id),
         model=fact.model,
         operation_id=fact.request_id,
-        operation=OPERATION,
-        units=fact.total_tokens,
-        input_tokens=fact.input_tokens,
-        cache_read_tokens=fact.cache_read_tokens,
-        cache_write_5m_tokens=fact.cache_write_5m_tokens,
-        cache_write_1h_tokens=fact.cache_write_1h_tokens,
-        output_tokens=fact.output_tokens,
+        operation=fact.operation or OPERATION,
+        units=fact.total_tokens if known else None,
+        input_tokens=fact.input_tokens if known else None,
+        cache_read_tokens=fact.cache_read_tokens if known else None,
+        cache_write_5m_tokens=fact.cache_write_5m_tokens if known else None,
+        cache_write_1h_tokens=fact.cache_write_1h_tokens if known else None,
+        output_tokens=fact.output_tokens if known else None,
         reasoning_tokens=fact.reasoning_tokens,
         reported_nano_usd=fact.reported_nano_usd,
         price_id=price_id,
         source=fact.source,
         fact_id=fact.key,
-        origin=_origin(fact.source, fact.session),
+        origin=_origin(fact.source, fact.session, fact.service, fact.agent),
         metadata=_metadata(revision, fact.service_tier, fact.speed, fact.web_searches),
+        correlation_id=fact.trace,
         attributes=_attributes(fact),
     )
+
+
+def _provenance(fact: UsageFact, price_id: str | None) -> Provenance:
+    if fact.reported_nano_usd is not None and price_id is None:
+        return "reported"
+    return "computed" if fact.parts_known else "estimated"
 
 
 def corrections(before: CostRecord | None, after: CostRecord | None) -> list[CostRecord]:
@@ -196,12 +233,23 @@ def _metadata(revision: int, service_tier: str | None, speed: str | None, web_se
 
 
 @lru_cache(maxsize=256)
-def _origin(source: str, session: str | None) -> Origin:
-    return Origin(agent_id=source, agent_source="client", session_id=session)
+def _origin(source: str, session: str | None, service: str | None, agent: str | None) -> Origin:
+    """A coding agent is its own agent; telemetry names one, or only the service that sends it."""
+    if source != OTLP:
+        return Origin(agent_id=source, agent_source="client", session_id=session)
+    return Origin(
+        server=service,
+        agent_id=agent,
+        agent_source=None if agent is None else "application",
+        session_id=session,
+    )
 
 
 def _attributes(fact: UsageFact) -> tuple[str, ...]:
     pairs = (("project", fact.project), ("subagent", fact.subagent))
     named = [f"{name}={value}" for name, value in pairs if value]
     flags = ["sidechain=true"] if fact.is_sidechain else []
-    return (*named, *flags, *(f"tool={name}" for name in fact.tools))
+    witnesses = [f"witness={name}" for name in fact.witnesses]
+    disagreeing = [f"disagrees={name}" for name in fact.disagreeing]
+    tools = [f"tool={name}" for name in fact.tools]
+    return (*named, *flags, *witnesses, *disagreeing, *tools)

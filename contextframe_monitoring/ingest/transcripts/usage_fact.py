@@ -6,9 +6,12 @@ Nothing of the conversation is here: counts, ids, the model, times, flags and th
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 
 import msgspec
 
+OTLP = "otlp"
+"""Source of facts that a program's telemetry tells; the others are named after a coding agent."""
 TOOLS_MAX = 32
 TOKENS_MAX = 1_000_000_000
 """Of one call in one column; the largest context windows hold 10 million."""
@@ -21,6 +24,16 @@ _WEIGHTS = (20, 2, 25, 40, 100)
 """Relative list prices of input, cache read, cache write 5 m, cache write 1 h and output at
 Anthropic: 1, 0.1, 1.25, 2 and 5 for all its models. They order two lines of equal tokens by cost
 without a price list that changes."""
+
+
+class Door(IntEnum):
+    """Where a fact came in, the most precise first; a mark says of others that they were there."""
+
+    TRANSCRIPT = 0
+    EVENT = 1
+    SPAN = 2
+    METRIC = 3
+    MARK = 4
 
 
 class UsageFact(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -57,6 +70,30 @@ class UsageFact(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=F
     subagent: str | None = None
     tools: tuple[str, ...] = ()
     forks: int = 0
+    door: Door = Door.TRANSCRIPT
+    end_us: int | None = None
+    usage_known: bool = True
+    parts_known: bool = True
+    operation: str | None = None
+    service: str | None = None
+    agent: str | None = None
+    trace: str | None = None
+    span: str | None = None
+    parent: str | None = None
+    scope: str | None = None
+    witnesses: tuple[str, ...] = ()
+    disagreeing: tuple[str, ...] = ()
+    recorded: UsageFact | None = None
+
+    @property
+    def context_tokens(self) -> int:
+        """All tokens of the input, cached or not."""
+        return self.total_tokens - self.output_tokens
+
+    @property
+    def cache_write_tokens(self) -> int:
+        """All tokens written to the cache."""
+        return self.cache_write_5m_tokens + self.cache_write_1h_tokens
 
     @property
     def total_tokens(self) -> int:
@@ -79,6 +116,8 @@ def merged(one: UsageFact, other: UsageFact) -> UsageFact:
     """
     if one == other:
         return one
+    if one.door is Door.MARK:
+        return _both_marks(one, other)
     best = one if _stands_above(one, other) else other
     time_us = min(one.time_us, other.time_us)
     tools = one.tools
@@ -87,6 +126,14 @@ def merged(one: UsageFact, other: UsageFact) -> UsageFact:
     if (time_us, tools) == (best.time_us, best.tools):
         return best
     return msgspec.structs.replace(best, time_us=time_us, tools=tools)
+
+
+def _both_marks(one: UsageFact, other: UsageFact) -> UsageFact:
+    ends = [fact.end_us for fact in (one, other) if fact.end_us is not None]
+    start = min(one.time_us, other.time_us)
+    return msgspec.structs.replace(
+        one, time_us=start, line_us=start, end_us=max(ends, default=None)
+    )
 
 
 def counted_keys(facts: Iterable[UsageFact]) -> set[str]:
