@@ -18,7 +18,7 @@ from contextframe_monitoring.core.privacy import (
     query_shape,
     uri_without_query,
 )
-from contextframe_monitoring.core.records import EventRecord, UsageRecord
+from contextframe_monitoring.core.records import EventRecord, Origin, UsageRecord
 from contextframe_monitoring.ingest.done import DONE, Done
 from contextframe_monitoring.ingest.origins import Origins
 from contextframe_monitoring.ingest.recorder import Recorder
@@ -85,11 +85,7 @@ class UsageTracker:
                 metadata=metadata_json(found, self._chars_max),
                 category=_name("collection", collection),
                 operation_id=_name("operation_id", operation_id),
-                origin=self._origins.of(
-                    arguments.optional_text("agent_id", agent_id),
-                    arguments.optional_text("user_id", user_id),
-                    arguments.optional_text("session_id", session_id),
-                ),
+                origin=self._origin(agent_id, user_id, session_id),
             )
         )
         return DONE
@@ -127,11 +123,7 @@ class UsageTracker:
                 outcome=_name("outcome", outcome),
                 duration_ms=arguments.number("execution_time_ms", execution_time_ms, 0),
                 operation_id=_name("operation_id", operation_id),
-                origin=self._origins.of(
-                    arguments.optional_text("agent_id", agent_id),
-                    arguments.optional_text("user_id", user_id),
-                    arguments.optional_text("session_id", session_id),
-                ),
+                origin=self._origin(agent_id, user_id, session_id),
             )
         )
         return DONE
@@ -172,14 +164,17 @@ class UsageTracker:
                     arguments.mapping("attributes", attributes), self._chars_max
                 ),
                 operation_id=_name("operation_id", operation_id),
-                origin=self._origins.of(
-                    arguments.optional_text("agent_id", agent_id),
-                    arguments.optional_text("user_id", user_id),
-                    arguments.optional_text("session_id", session_id),
-                ),
+                origin=self._origin(agent_id, user_id, session_id),
             )
         )
         return DONE
+
+    def _origin(self, agent_id: str | None, user_id: str | None, session_id: str | None) -> Origin:
+        return self._origins.of(
+            arguments.optional_text("agent_id", agent_id),
+            arguments.optional_text("user_id", user_id),
+            arguments.optional_text("session_id", session_id),
+        )
 
     async def get_usage_stats(
         self, start_time: dt.datetime, end_time: dt.datetime, group_by: str = "hour"

@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from contextframe_monitoring import Monitor
-from contextframe_monitoring.cli import app
 from contextframe_monitoring.store.store import Store
+from tests.cli.command import run
 from tests.processes import run as run_process
 from tests.processes import started, until
-
-
-@dataclass
-class Ended:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(*arguments: str, stdin: str | None = None) -> Ended:
-    """Run the command in this process: the same code behind the same door, without its start."""
-    found = CliRunner(env={"COLUMNS": "120", "NO_COLOR": "1"}).invoke(app, arguments, input=stdin)
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return Ended(found.exit_code, found.stdout, found.stderr)
 
 
 @pytest.fixture
