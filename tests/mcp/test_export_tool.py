@@ -35,6 +35,10 @@ def monitor(tmp_path: Path) -> Iterator[Monitor]:
         yield opened
 
 
+def csv_files(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.csv"))
+
+
 async def export(monitor: Monitor, era: Any, **arguments: Any) -> Any:
     async with Client(build_server(monitor), mode=era) as client:
         return await client.call_tool(
@@ -77,10 +81,6 @@ async def test_files_are_written_below_the_export_folder(
 
 
 @pytest.mark.requirement("spine:serve:export-folder")
-def csv_files(folder: Path) -> list[Path]:
-    return list(folder.rglob("*.csv"))
-
-
 @pytest.mark.parametrize("file", ["../outside.csv", "/outside.csv", "a/../../outside.csv", ""])
 async def test_no_file_is_written_anywhere_else(
     monitor: Monitor, era: Any, file: str, tmp_path: Path
