@@ -76,11 +76,11 @@ async def test_files_are_written_below_the_export_folder(
     assert sorted(app["target"].to_pylist()) == ["tool-0", "tool-1", "tool-2"]
 
 
-@pytest.mark.requirement("spine:serve:export-folder")
 def csv_files(folder: Path) -> list[Path]:
     return list(folder.rglob("*.csv"))
 
 
+@pytest.mark.requirement("spine:serve:export-folder")
 @pytest.mark.parametrize("file", ["../outside.csv", "/outside.csv", "a/../../outside.csv", ""])
 async def test_no_file_is_written_anywhere_else(
     monitor: Monitor, era: Any, file: str, tmp_path: Path
