@@ -128,7 +128,13 @@ class Monitor:
 
     async def status(self) -> StatusReport:
         """Return how the monitor itself is doing."""
-        return await self.in_thread(lambda: self.reports.status(self.recorder.last_error))
+        from contextframe_monitoring.core.status import OwnWriter
+
+        recorder = self.recorder
+        own = OwnWriter(
+            writer=recorder.writer, lost=recorder.losses, last_error=recorder.last_error
+        )
+        return await self.in_thread(lambda: self.reports.status(own))
 
     async def verify(self) -> VerifyReport:
         """Return the proof of completeness."""

@@ -213,3 +213,22 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) 
         keeper.take()
     assert keeper.tick() == 0
     assert keeper.last_error is not None
+
+
+@pytest.mark.requirement("spine:keeper:unlinks")
+def test_only_segments_that_are_wholly_drained_are_removed(store: Store) -> None:
+    sealed, living = recorded_into(store, 3000), recorded_into(store, 3000, close=False)
+    writers = store.spool_root / "writers"
+    note = writers / living.writer / "note.txt"
+    note.write_text("not ours")
+    before = sorted(path.name for path in (writers / living.writer).glob("*.seg"))
+    assert len(before) > 1
+    keeper = Keeper(store, ManualClock())
+    keeper.tick()
+    assert not (writers / sealed.writer).exists()
+    left = sorted(path.name for path in (writers / living.writer).glob("*.seg"))
+    assert left == before[-1:]  # the one that is written to
+    assert note.read_text() == "not ours"
+    living.record(RECORD)
+    keeper.tick()
+    assert stored_in(store) == once(sealed) + once(living)

@@ -4,7 +4,19 @@ was lost.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnWriter:
+    """What this process knows of its own recorder, also where no disk takes its counters."""
+
+    writer: str
+    lost: Mapping[str, int]
+    last_error: str | None
 
 
 class _Shape(BaseModel):

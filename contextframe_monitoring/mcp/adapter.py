@@ -74,6 +74,11 @@ def lowlevel_server(server: object) -> Server[Any]:
     )
 
 
+def chain_of(server: Server[Any]) -> list[Middleware]:
+    """Return the live list of a low-level server's middleware, the outermost first."""
+    return server.middleware
+
+
 def opentelemetry_index(chain: list[Middleware]) -> int | None:
     """Return where the SDK's OpenTelemetry middleware stands in a chain; None when it does not."""
     for index, middleware in enumerate(chain):

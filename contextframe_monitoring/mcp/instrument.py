@@ -34,11 +34,10 @@ def instrument(
         from contextframe_monitoring.mcp.embedding import embed
 
         embed(server, monitor)
-    recorder = monitor.recorder
-    if not recorder.enabled or any(_records_into(m, monitor) for m in lowlevel.middleware):
+    recorder, chain = monitor.recorder, adapter.chain_of(lowlevel)
+    if not recorder.enabled or any(_records_into(m, monitor) for m in chain):
         return server
     causes = causes_of(server, texts=monitor.config.store_error_texts)
-    chain = lowlevel.middleware
     index = adapter.opentelemetry_index(chain)
     if index is None or keep_opentelemetry:
         place = 0 if index is None else index + 1

@@ -81,7 +81,12 @@ def _keep(monitor: Monitor, stop: threading.Event) -> None:
         return
     from contextframe_monitoring.keeper import keeper_of
 
-    keeper_of(monitor.store, monitor.config).run(stop)
+    try:
+        keeper = keeper_of(monitor.store, monitor.config)
+    except MonitoringError as error:  # the tools say it too; what comes later the keeper notes
+        print(f"contextframe-monitoring: {error}", file=sys.stderr)  # noqa: T201 - the edge
+        return
+    keeper.run(stop)
 
 
 def _quiet() -> None:

@@ -9,7 +9,13 @@ from collections import Counter
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.records import UNMATCHED_EVENT
-from contextframe_monitoring.core.status import Finding, KeeperStatus, StatusReport, WriterStatus
+from contextframe_monitoring.core.status import (
+    Finding,
+    KeeperStatus,
+    OwnWriter,
+    StatusReport,
+    WriterStatus,
+)
 from contextframe_monitoring.store.ledger import KeeperState
 from contextframe_monitoring.store.machine import FileLock, free_bytes
 from contextframe_monitoring.store.schemas import RAW_TABLES, USAGE
@@ -28,12 +34,17 @@ def status_report(
     store: Store,
     config: MonitoringConfig,
     now_us: int,
-    last_error: str | None = None,
+    own: OwnWriter | None = None,
 ) -> StatusReport:
-    """Return how the monitor is doing. Raises `StoreError` when the store can't be read."""
+    """Return how the monitor is doing; `own` is the recorder of the process that asks.
+
+    Raises `StoreError` when the store can't be read.
+    """
     snapshot = Snapshot(store)
     writers = writer_statuses(snapshot)
     lost = lost_records(store, writers)
+    if own is not None:
+        lost += _untold(own, store, writers)
     stored = sum(store.tables.count(name) for name in RAW_TABLES)
     keeper = keeper_status(store)
     quarantined = _quarantined(store)
@@ -55,11 +66,18 @@ def status_report(
         keeper=keeper,
         quarantined=quarantined[:WRITERS_LISTED_MAX],
         unmatched_operations=_unmatched(snapshot),
-        last_error=last_error or keeper.last_error,
+        last_error=(own and own.last_error) or keeper.last_error,
         disk_free_bytes=free_bytes(store.spool_root.parent),
         versions=versions(),
         findings=findings,
     )
+
+
+def _untold(own: OwnWriter, store: Store, writers: list[WriterStatus]) -> Counter[str]:
+    """Return the losses of this process that no disk shows: it may have refused the counters."""
+    told = {} if store.ledger is None else store.ledger.losses()
+    told = {**told, **{writer.writer: writer.lost for writer in writers}}
+    return Counter(own.lost) - Counter(told.get(own.writer))
 
 
 def versions() -> dict[str, str]:

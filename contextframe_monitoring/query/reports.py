@@ -18,7 +18,7 @@ from contextframe_monitoring.core.reports import (
     PerformanceSummary,
     UsageReport,
 )
-from contextframe_monitoring.core.status import StatusReport, VerifyReport
+from contextframe_monitoring.core.status import OwnWriter, StatusReport, VerifyReport
 from contextframe_monitoring.core.windows import parse_window
 from contextframe_monitoring.query.completeness import verify
 from contextframe_monitoring.query.cost import cost_report
@@ -114,9 +114,9 @@ class Reports:
             now_us=self._clock.now_us(),
         )
 
-    def status(self, last_error: str | None = None) -> StatusReport:
-        """Return how the monitor itself is doing."""
-        return status_report(self.store, self.config, self._clock.now_us(), last_error=last_error)
+    def status(self, own: OwnWriter | None = None) -> StatusReport:
+        """Return how the monitor itself is doing; `own` is the recorder of this process."""
+        return status_report(self.store, self.config, self._clock.now_us(), own)
 
     def verify(self) -> VerifyReport:
         """Return the proof of completeness."""

@@ -52,8 +52,12 @@ def open_state(folder: Path, *, create: bool) -> sa.Engine | None:
 
 
 def _engine(path: Path, *, writable: bool) -> sa.Engine:
-    mode = "" if writable else "&mode=ro&immutable=1"
-    engine = sa.create_engine(f"sqlite:///file:{_quoted(path)}?uri=true{mode}")
+    if writable:
+        engine = sa.create_engine(f"sqlite:///file:{_quoted(path)}?uri=true")
+    else:
+        engine = sa.create_engine(
+            "sqlite://", creator=lambda: _read_only(path), poolclass=sa.pool.NullPool
+        )
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: Any) -> None:
@@ -71,6 +75,16 @@ def _engine(path: Path, *, writable: bool) -> sa.Engine:
             raise StoreError(str(path.parent), reason, _remedy(str(error))) from error
 
     return engine
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Connect where we may not write. A log beside the database is part of it and somebody's who
+    may still write; without one nothing changes while we look (and SQLite could not make its own).
+    """
+    log = path.with_name(f"{path.name}-wal")
+    still = not log.exists() or log.stat().st_size == 0
+    mode = "mode=ro&immutable=1" if still else "mode=ro"
+    return sqlite3.connect(f"file:{_quoted(path)}?{mode}", uri=True, check_same_thread=False)
 
 
 def _remedy(problem: str) -> str:

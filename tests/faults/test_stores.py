@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import lance
@@ -23,35 +20,13 @@ from contextframe_monitoring.store.schemas import PERFORMANCE, PERFORMANCE_SCHEM
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
 from tests.clocks import NOW_US, ManualClock
+from tests.nobody import nobody, open_to_all
 from tests.recorded import recorded
 from tests.small_disk import small_disk
 from tests.store.filled import once, recorded_into, seen_by_a_reader, store_in, stored_in
 
 pytestmark = pytest.mark.faults
 RECORD = OperationRecord(time_us=NOW_US, operation_type="x", status="success", duration_ms=1.0)
-NOBODY = 65_534
-
-
-@contextlib.contextmanager
-def nobody() -> Iterator[None]:
-    """Be a user without root's rights for a while; who is none already, stays."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setresgid(NOBODY, NOBODY, 0)
-    os.setresuid(NOBODY, NOBODY, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-        os.setresgid(0, 0, 0)
-
-
-def open_to_all(path: Path) -> None:
-    """Let everybody through to what pytest keeps for its user."""
-    for folder in (path, *path.parents):
-        if folder.is_relative_to(tempfile.gettempdir()) and folder.stat().st_uid == os.geteuid():
-            folder.chmod(folder.stat().st_mode | 0o055)
 
 
 @pytest.mark.requirement("spine:fault:store-is-a-file")
@@ -70,7 +45,7 @@ def test_a_store_that_is_a_file_is_refused_by_readers_and_costs_writers_their_re
     assert (tmp_path / "store").read_text() == "a file"
 
 
-@pytest.mark.requirement("spine:fault:read-only")
+@pytest.mark.requirement("spine:fault:read-only", "spine:fault:undisturbed")
 def test_a_read_only_store_is_read_not_kept_and_costs_writers_their_records(
     tmp_path: Path,
 ) -> None:

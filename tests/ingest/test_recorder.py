@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
 import sys
 import time
 import typing
@@ -325,3 +326,42 @@ def test_a_recorder_starts_a_keeper_for_its_own_store(
     assert told.read_text().split() == [
         "-m", "contextframe_monitoring", "keep", "--until-idle", "--store", str(store),
     ]  # fmt: skip
+
+
+_WATCHED = """
+import mmap, os, sys, threading
+
+class Mapping(mmap.mmap):
+    def flush(self, *_):
+        raise SystemExit("a mapping was synced")
+
+def synced(*_):
+    raise SystemExit("a file was synced")
+
+mmap.mmap = Mapping
+os.fsync = os.fdatasync = os.sync = synced
+threading.Thread.start = lambda _: sys.exit("a thread was started")
+
+from contextframe_monitoring import Monitor
+monitor = Monitor.open(store=sys.argv[1], spool_backend=sys.argv[2], start_keeper=False)
+for number in range(2000):
+    monitor.usage.track_event("x")
+    with monitor.performance.operation("tool_call"):
+        pass
+print(len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1)
+monitor.close()
+"""
+
+
+@pytest.mark.requirement("spine:record:no-thread")
+@pytest.mark.parametrize("backend", ["auto", "write"])
+def test_recording_starts_no_thread_and_syncs_nothing(tmp_path: Path, backend: str) -> None:
+    store = tmp_path / "store"
+    watched = subprocess.run(
+        [sys.executable, "-c", _WATCHED, str(store), backend],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (watched.returncode, watched.stdout, watched.stderr) == (0, "1\n", "")
+    assert len(recorded(store / "spool")) == 4000

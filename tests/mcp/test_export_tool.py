@@ -35,10 +35,6 @@ def monitor(tmp_path: Path) -> Iterator[Monitor]:
         yield opened
 
 
-def csv_files(folder: Path) -> list[Path]:
-    return list(folder.rglob("*.csv"))
-
-
 async def export(monitor: Monitor, era: Any, **arguments: Any) -> Any:
     async with Client(build_server(monitor), mode=era) as client:
         return await client.call_tool(
@@ -78,6 +74,10 @@ async def test_files_are_written_below_the_export_folder(
     assert table.column_names == PERFORMANCE_SCHEMA.names
     app = table.filter(pc.equal(table["server"].cast("string"), "app"))
     assert sorted(app["target"].to_pylist()) == ["tool-0", "tool-1", "tool-2"]
+
+
+def csv_files(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.csv"))
 
 
 @pytest.mark.requirement("spine:serve:export-folder")

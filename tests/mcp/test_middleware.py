@@ -36,6 +36,9 @@ async def refused(call: Any) -> MCPError:
     "spine:instrument:memory",
     "spine:instrument:fields",
     "spine:instrument:duration",
+    "002:handler:generated-id",
+    "002:handler:method-as-type",
+    "002:handler:agent-id",
 )
 @pytest.mark.parametrize("toy", [high_toy, low_toy])
 async def test_a_call_is_recorded_with_all_its_fields(
@@ -70,6 +73,7 @@ async def test_a_call_is_recorded_with_all_its_fields(
     assert found.correlation_id is None
 
 
+@pytest.mark.requirement("002:handler:success")
 async def test_sizes_are_bytes_of_the_json_of_params_and_result(tmp_path: Path, mode: str) -> None:
     seen: list[tuple[Any, Any]] = []
 
@@ -91,7 +95,7 @@ async def test_sizes_are_bytes_of_the_json_of_params_and_result(tmp_path: Path, 
     assert [(o.request_size, o.result_size) for o in found] == wanted
 
 
-@pytest.mark.requirement("spine:instrument:errors", "spine:instrument:once")
+@pytest.mark.requirement("spine:instrument:errors", "spine:instrument:once", "002:handler:error")
 async def test_tools_end_in_every_way_that_the_table_knows(tmp_path: Path, mode: str) -> None:
     with recording(tmp_path) as monitor:
         async with Client(instrument(high_toy(), monitor), mode=mode) as client:
@@ -116,6 +120,7 @@ async def test_tools_end_in_every_way_that_the_table_knows(tmp_path: Path, mode:
     ]
 
 
+@pytest.mark.requirement("002:handler:error")
 async def test_a_low_level_server_ends_in_the_same_ways(tmp_path: Path, mode: str) -> None:
     with recording(tmp_path) as monitor:
         async with Client(instrument(low_toy(), monitor), mode=mode) as client:
@@ -166,7 +171,7 @@ async def test_resources_and_prompts_fail_with_the_class_of_what_they_raised(
     ]
 
 
-@pytest.mark.requirement("spine:instrument:once")
+@pytest.mark.requirement("spine:instrument:once", "spine:shown:memory-eras")
 async def test_each_message_is_recorded_once_notifications_and_unknown_methods_too(
     tmp_path: Path, mode: str
 ) -> None:

@@ -56,6 +56,7 @@ METAS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.requirement("spine:speed:stands-in")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("meta", METAS)
 async def test_without_a_provider_the_context_goes_on_as_far_as_the_sdk_carries_it(
@@ -110,6 +111,7 @@ def spans(*arguments: str) -> list[list[Any]]:
     return json.loads(output)
 
 
+@pytest.mark.requirement("spine:speed:stands-in")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_with_a_provider_the_spans_are_the_sdks_own(tmp_path: Path, when: str) -> None:
     bare, ours, kept = spans(str(tmp_path), when)

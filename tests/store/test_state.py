@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from contextframe_monitoring.core.errors import StoreError
 from contextframe_monitoring.store.ledger import Ledger, WriterState
 from contextframe_monitoring.store.state import STATE_FILE, open_state
+from tests.nobody import nobody, open_to_all
 from tests.small_disk import small_disk
 
 WRITER = WriterState(writer="w", drained_seq=3, label="me", pid=1, created_us=1, ended=False)
@@ -155,3 +157,23 @@ def test_a_conflict_is_left_to_the_caller(tmp_path: Path) -> None:
     ledger.meet([WRITER])
     with pytest.raises(sa.exc.IntegrityError), ledger._engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO writers SELECT * FROM writers")
+
+
+def test_who_may_not_write_sees_what_was_written_last(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    writing = made(folder)
+    writing.meet([WRITER])  # stands in the log beside the database while its writer lives
+    open_to_all(folder)
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+    with nobody():
+        engine = open_state(folder, create=False)
+        assert engine is not None
+        assert Ledger(engine).known_writers() == [WRITER]
+    later = dataclasses.replace(WRITER, writer="later")
+    writing.meet([later])
+    with nobody():
+        assert Ledger(engine).known_writers() == [WRITER, later]
+    folder.chmod(0o755)
