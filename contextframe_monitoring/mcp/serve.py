@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ipaddress
 import logging
 import os
 import sys
@@ -14,8 +13,9 @@ import threading
 from collections.abc import Iterator
 
 from contextframe_monitoring.core.config import MonitoringConfig
-from contextframe_monitoring.core.errors import InvalidError, MonitoringError, UnavailableError
+from contextframe_monitoring.core.errors import MonitoringError, UnavailableError
 from contextframe_monitoring.core.records import OWN_SERVER
+from contextframe_monitoring.mcp.address import loopback_address
 from contextframe_monitoring.mcp.server import build_server
 from contextframe_monitoring.monitor import Monitor
 from contextframe_monitoring.store.settings import load_config
@@ -74,24 +74,6 @@ def serve_http(config: MonitoringConfig, address: str) -> None:
             if stopped.code:
                 message = f"{address} can't be used: is another server listening there?"
                 raise UnavailableError(message) from None
-
-
-def loopback_address(address: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT`. Raises `InvalidError`."""
-    host, separator, text = address.rpartition(":")
-    host = host.strip("[]")
-    if not separator or not host or not text.isdigit() or not 0 < int(text) < 65_536:
-        raise InvalidError("--http", address, "expected HOST:PORT, for example 127.0.0.1:8765")
-    if host == "localhost":
-        return host, int(text)
-    try:
-        is_loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        allowed = "expected a loopback address (127.0.0.1, ::1, localhost): others need keys"
-        raise InvalidError("--http", address, allowed)
-    return host, int(text)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from mcp import Client, StdioServerParameters
 
 from contextframe_monitoring import Monitor
 from contextframe_monitoring.core.errors import InvalidError
-from contextframe_monitoring.mcp.serve import loopback_address
+from contextframe_monitoring.mcp.address import loopback_address
 from contextframe_monitoring.store.store import Store
 from tests.processes import free_port, listens, run, started, until
 

@@ -1,0 +1,105 @@
+"""`LineTokens`: the estimated tokens of messages that are seen as raw bytes.
+
+The ratios are those that `instrument` keeps. A message is only decoded when its ratio is due to be
+sampled, and never one of so many parts that it would take many times its size in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from contextframe_monitoring.mcp.lines import LongLine
+from contextframe_monitoring.mcp.message import UNREADABLE
+from contextframe_monitoring.mcp.targets import Targets
+from contextframe_monitoring.mcp.texts import REQUEST_TEXTS, RESULT_TEXTS
+
+PARTS_MAX = 50_000
+"""Values in a message that is decoded: about 5 MB of objects."""
+_NAMED = frozenset({"tools/call", "prompts/get"})
+_decode = msgspec.json.Decoder().decode
+
+
+class _Whole(msgspec.Struct, gc=False):
+    """A message whose result stays as it stands."""
+
+    result: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_read_whole = msgspec.json.Decoder(_Whole).decode
+
+
+class LineTokens:
+    """Tokens of the requests and results of one connection, per tool."""
+
+    def __init__(self) -> None:
+        """Know no tool yet."""
+        self._written, self._read = Targets(), Targets()
+
+    def written(self, method: str, target: str | None, line: bytes | LongLine | None) -> int | None:
+        """Return the estimated tokens that a model wrote into a request; None when unknown."""
+        if method not in REQUEST_TEXTS or not isinstance(line, bytes):
+            return None
+        ratios = self._written.target_of(method, _named(method, target), succeeded=False).ratios
+        if ratios is None:
+            return None
+        try:
+            return ratios.tokens(_Part(line, "params"), len(line), None, None)[0]
+        except UNREADABLE:
+            return None
+
+    def read(
+        self, method: str, target: str | None, line: bytes | LongLine | None, *, succeeded: bool
+    ) -> int | None:
+        """Return the estimated tokens that a model reads in a result; None when unknown."""
+        if method not in RESULT_TEXTS or not isinstance(line, bytes):
+            return None
+        named = _named(method, target)
+        if succeeded and method in REQUEST_TEXTS:
+            self._written.target_of(method, named, succeeded=True)
+        ratios = self._read.target_of(method, named, succeeded=succeeded).ratios
+        if ratios is None:
+            return None
+        try:
+            part = _Part(line, "result") if method in _PARTED else _read_whole(line).result
+            return ratios.tokens(None, None, part, len(line))[1]
+        except UNREADABLE:
+            return None
+
+
+_PARTED = RESULT_TEXTS.keys() - {"tools/list"}
+"""Methods of whose result only texts are read; a list of tools is read as it is."""
+
+
+def _named(method: str, target: str | None) -> dict[str, str] | None:
+    return {"name": target} if method in _NAMED and target is not None else None
+
+
+class _Part(Mapping[str, Any]):
+    """`params` or `result` of a message, decoded when it is looked into.
+
+    Raises one of `UNREADABLE` then, also for a message of too many parts.
+    """
+
+    __slots__ = ("_line", "_name")
+
+    def __init__(self, line: bytes, name: str) -> None:
+        self._line, self._name = line, name
+
+    def __getitem__(self, key: str) -> Any:
+        return self._decoded()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._decoded())
+
+    def __len__(self) -> int:
+        return len(self._decoded())
+
+    def _decoded(self) -> dict[str, Any]:
+        line = self._line
+        if sum(map(line.count, (b",", b"{", b"["))) > PARTS_MAX:
+            raise ValueError("too many parts")
+        found = _decode(line).get(self._name)
+        return found if isinstance(found, dict) else {}
