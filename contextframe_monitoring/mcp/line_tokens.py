@@ -7,18 +7,20 @@ sampled, and never one of so many parts that it would take many times its size i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from contextframe_monitoring.mcp.lines import LongLine
 from contextframe_monitoring.mcp.message import UNREADABLE
-from contextframe_monitoring.mcp.targets import Targets
+from contextframe_monitoring.mcp.targets import TARGETS_MAX, TokenRatios
 from contextframe_monitoring.mcp.texts import REQUEST_TEXTS, RESULT_TEXTS
 
 PARTS_MAX = 50_000
 """Values in a message that is decoded: about 5 MB of objects."""
 _NAMED = frozenset({"tools/call", "prompts/get"})
+_READ_WHOLE = "tools/list"
+"""Of other results a model reads the texts only."""
 _decode = msgspec.json.Decoder().decode
 
 
@@ -32,21 +34,20 @@ _read_whole = msgspec.json.Decoder(_Whole).decode
 
 
 class LineTokens:
-    """Tokens of the requests and results of one connection, per tool."""
+    """Tokens of the requests and results that go to one server, per tool and prompt."""
 
     def __init__(self) -> None:
         """Know no tool yet."""
-        self._written, self._read = Targets(), Targets()
+        self._known: dict[tuple[str, str | None], _Ratios] = {}
+        self._shared = {method: _ratios(method) for method in RESULT_TEXTS}
 
     def written(self, method: str, target: str | None, line: bytes | LongLine | None) -> int | None:
         """Return the estimated tokens that a model wrote into a request; None when unknown."""
-        if method not in REQUEST_TEXTS or not isinstance(line, bytes):
+        if method not in REQUEST_TEXTS or type(line) is not bytes:
             return None
-        ratios = self._written.target_of(method, _named(method, target), succeeded=False).ratios
-        if ratios is None:
-            return None
+        ratios = self._known.get((method, target)) or self._shared[method]
         try:
-            return ratios.tokens(_Part(line, "params"), len(line), None, None)[0]
+            return ratios.written.tokens(_Part(line, "params"), len(line), None, None)[0]
         except UNREADABLE:
             return None
 
@@ -54,27 +55,32 @@ class LineTokens:
         self, method: str, target: str | None, line: bytes | LongLine | None, *, succeeded: bool
     ) -> int | None:
         """Return the estimated tokens that a model reads in a result; None when unknown."""
-        if method not in RESULT_TEXTS or not isinstance(line, bytes):
+        if method not in RESULT_TEXTS or type(line) is not bytes:
             return None
-        named = _named(method, target)
-        if succeeded and method in REQUEST_TEXTS:
-            self._written.target_of(method, named, succeeded=True)
-        ratios = self._read.target_of(method, named, succeeded=succeeded).ratios
-        if ratios is None:
-            return None
+        ratios = self._known.get((method, target)) or self._met(method, target, succeeded)
         try:
-            part = _Part(line, "result") if method in _PARTED else _read_whole(line).result
-            return ratios.tokens(None, None, part, len(line))[1]
+            part = _Part(line, "result") if method != _READ_WHOLE else _read_whole(line).result
+            return ratios.read.tokens(None, None, part, len(line))[1]
         except UNREADABLE:
             return None
 
+    def _met(self, method: str, target: str | None, succeeded: bool) -> _Ratios:
+        """Remember a tool that answered: names that nothing answers to must not crowd it out."""
+        if not succeeded or method not in _NAMED or len(self._known) >= TARGETS_MAX:
+            return self._shared[method]
+        self._known[method, target] = ratios = _ratios(method)
+        return ratios
 
-_PARTED = RESULT_TEXTS.keys() - {"tools/list"}
-"""Methods of whose result only texts are read; a list of tools is read as it is."""
+
+class _Ratios(NamedTuple):
+    """The two directions of one tool, which are seen at different times."""
+
+    written: TokenRatios
+    read: TokenRatios
 
 
-def _named(method: str, target: str | None) -> dict[str, str] | None:
-    return {"name": target} if method in _NAMED and target is not None else None
+def _ratios(method: str) -> _Ratios:
+    return _Ratios(TokenRatios(method), TokenRatios(method))
 
 
 class _Part(Mapping[str, Any]):

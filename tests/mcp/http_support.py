@@ -1,4 +1,4 @@
-"""What the tests of the HTTP relay share: servers, a server that says what it is told, the relay."""
+"""What the tests of the HTTP relay share: servers, one that says what it is told, the relay."""
 
 import contextlib
 import socket

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ import pytest
 from contextframe_monitoring.mcp.wrap import UsageError, parse
 from tests.mcp.http_support import answer, post, read_until, relayed, scripted
 from tests.mcp.relay_support import ENVIRONMENT
-from tests.processes import DEADLINE_SECONDS, free_port, listens, run, until
+from tests.processes import DEADLINE_SECONDS, free_port, listens, run
 
 JSON = b"Content-Type: application/json"
 EVENTS = b"Content-Type: text/event-stream"
@@ -26,10 +25,9 @@ FOREIGN_ALLOWED = {"contextframe_monitoring", "msgspec", "typing_extensions", "p
 
 
 @pytest.fixture(autouse=True)
-def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTEXTFRAME_MONITORING_START_KEEPER", "false")
     monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
-    yield
 
 
 def call(number: int | str, name: str = "add", method: str = "tools/call") -> bytes:
@@ -49,7 +47,8 @@ def test_both_ways_pass_byte_for_byte_but_for_the_host_and_no_credential_is_kept
     seen: list[bytes] = []
     secret = b"Bearer sk-this-is-nobodys-business-0123456789"
     strange = (
-        b"HTTP/1.1 200 Just Fine\r\ncOnTeNt-TyPe:text/event-stream; charset=utf-8\r\nX-Odd:\t a b \r\n"
+        b"HTTP/1.1 200 Just Fine\r\n"
+        b"cOnTeNt-TyPe:text/event-stream; charset=utf-8\r\nX-Odd:\t a b \r\n"
         b"Mcp-Session-Id: s-1\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"5;ext=1\r\n: hi\n\r\n3\r\n\nid\r\n0A\r\n: 7\ndata: \r\n%x\r\n%s\r\n2\r\n\n\n\r\n"
         b"0\r\nX-Trailer: yes\r\n\r\n"

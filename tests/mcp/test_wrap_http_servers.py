@@ -1,7 +1,6 @@
 """`wrap --http` before servers and clients of the SDK, in both eras."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -15,10 +14,9 @@ ERAS = ["legacy", "2026-07-28"]
 
 
 @pytest.fixture(autouse=True)
-def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTEXTFRAME_MONITORING_START_KEEPER", "false")
     monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
-    yield
 
 
 @pytest.mark.parametrize("kinds", [(), ("json",), ("stateless",)])
@@ -71,9 +69,7 @@ async def test_a_client_of_the_sdk_gets_the_same_answers_and_each_is_recorded(
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_progress_cancellation_and_timeout_are_told_apart(
-    tmp_path: Any, era: str
-) -> None:
+async def test_progress_cancellation_and_timeout_are_told_apart(tmp_path: Any, era: str) -> None:
     async def listen(*_: Any) -> None:
         return
 
