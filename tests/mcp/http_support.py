@@ -18,10 +18,13 @@ Speaker = Callable[[socket.socket], None]
 
 
 @contextmanager
-def running(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the end of the block."""
+def running(command: list[str], port: int, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the end of the block, with more in its environment."""
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**ENVIRONMENT, **more},
     )
     try:
         until(lambda: listens(port))
