@@ -129,7 +129,10 @@ def test_the_bytes_are_the_same_and_every_request_is_a_row(
     assert outward == [json.loads(line)["method"] for line in direct.asked]
     notices = Counter(r.operation_type for r in records if r.kind == "notification")
     assert notices == Counter(
-        ["notifications/initialized", *(json.loads(n)["method"] for n in through.notices.elements())]
+        [
+            "notifications/initialized",
+            *(json.loads(n)["method"] for n in through.notices.elements()),
+        ]
     )
     assert {r.origin.server for r in records if r.operation_type == "tools/call"} == {name}
     calls_made = [r for r in records if (r.operation_type, r.direction) == ("tools/call", "in")]
@@ -157,9 +160,7 @@ async def test_progress_cancellation_and_nested_sampling_in_node_are_paired(tmp_
         async with Client(transport, mode="legacy", sampling_callback=sample) as client:
             await client.call_tool(slow, {"duration": 0.3, "steps": 3}, progress_callback=listen)
             with pytest.raises(MCPError):
-                await client.call_tool(
-                    slow, {"duration": 60, "steps": 1}, read_timeout_seconds=0.3
-                )
+                await client.call_tool(slow, {"duration": 60, "steps": 1}, read_timeout_seconds=0.3)
             with anyio.move_on_after(0.3):
                 await client.call_tool(slow, {"duration": 60, "steps": 1})
             answer = await client.call_tool("trigger-sampling-request", {"prompt": "why?"})
