@@ -125,7 +125,7 @@ def _added(
 
 
 def _added_http(calls: int, store: str, *, one_core: bool) -> dict[str, Any]:
-    with cores(one_core):
+    with cores(one=one_core):
         took = wrap_http.measure(calls, store)
     return _row("HTTP server", took, wrap_http.TARGET_US, one_core=one_core)
 

@@ -16,6 +16,7 @@ from contextframe_monitoring.mcp.http_exchange import Client, Exchange
 from contextframe_monitoring.mcp.http_head import (
     Framing,
     HttpError,
+    check_host,
     read_request,
     read_response,
     with_host,
@@ -23,7 +24,7 @@ from contextframe_monitoring.mcp.http_head import (
 from contextframe_monitoring.mcp.http_stream import HttpStream
 
 _UNREADABLE = Ending("error", "UnreadableAnswer")
-_UNREACHABLE_CODE, _PARSE_ERROR_CODE = -32000, -32700
+_UNREACHABLE_CODE, _REFUSED_CODE = -32000, -32600
 EXCHANGES_MAX = 64
 """Requests that a client may send on one socket before it has read their answers."""
 
@@ -91,7 +92,7 @@ class Conversation:
 
     # -- answers of our own
 
-    def unreachable(self, ending: Ending) -> bytes | None:
+    def unreachable(self, ending: Ending, reason: str) -> bytes | None:
         """Return the answer to the oldest request when the server can't be reached; None as long
         as the request is not whole.
         """
@@ -100,23 +101,24 @@ class Conversation:
         exchange = self._asked[0]
         message = (
             f"contextframe-monitoring wrap: the MCP server at {self._upstream.scheme}://"
-            f"{self._upstream.authority} can't be reached; is it running?"
+            f"{self._upstream.authority} can't be reached ({reason}); is it running?"
         )
         self._fail(ending)
         keys = exchange.keys
         return _answer("502 Bad Gateway", _UNREACHABLE_CODE, message, keys[0] if keys else None)
 
-    def unreadable(self, error: HttpError) -> bytes:
-        """Return the answer to bytes that are no HTTP request."""
-        self.watched(lambda: self._client.refused(http_refusal(400)))
-        message = f"contextframe-monitoring wrap: not a request in HTTP/1.1: {error}"
-        return _answer("400 Bad Request", _PARSE_ERROR_CODE, message, None)
+    def refused(self, error: HttpError) -> bytes:
+        """Return the answer to a request that does not go on."""
+        self.watched(lambda: self._client.refused(http_refusal(error.status_code)))
+        message = f"contextframe-monitoring wrap: the request is refused: {error}"
+        return _answer(error.status, _REFUSED_CODE, message, None)
 
     # -- what the streams show
 
     def request_head(self, raw: bytes) -> tuple[bytes, Framing]:
         """Take the head of a request."""
         head = read_request(raw)
+        check_host(head)
         if len(self._asked) >= EXCHANGES_MAX:
             raise HttpError("too many requests before their answers")
         client = self._client if self._upstream.speaks_mcp_at(head.target) else None

@@ -45,11 +45,11 @@ class Client:
             self._own = None
 
     def refused(self, ending: Ending) -> None:
-        """Record bytes that were no HTTP request."""
+        """Record bytes that did not go on: no HTTP request, or one for another host."""
         connection = self.connection_of(None)
         if connection is not None:
             now = time.perf_counter_ns()
-            connection.observer.refused("unreadable", None, now, ending, now)
+            connection.observer.refused("refused", None, now, ending, now)
 
     def gone(self, ending: Ending) -> None:
         """Hear that the socket is closed; what still waits has ended like this."""

@@ -13,12 +13,21 @@ Framing = int | Literal["chunked", "close", "tunnel"]
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/1\.[01]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9]\d\d)(?: .*)?", re.DOTALL)
+_OWN_HOST = re.compile(rb"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?", re.IGNORECASE)
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _UNREADABLE_CODINGS = re.compile(rb"(?:br|zstd|dcb|dcz)[ \t]*(?:;[^,]*)?", re.IGNORECASE)
 
 
 class HttpError(ValueError):
     """Bytes that are no HTTP/1.1, or so ambiguous that two readers could disagree."""
+
+    status_code, status = 400, "400 Bad Request"
+
+
+class ForeignHostError(HttpError):
+    """A request for another host: a page in a browser may have renamed our address to its own."""
+
+    status_code, status = 421, "421 Misdirected Request"
 
 
 class RequestHead(NamedTuple):
@@ -71,6 +80,16 @@ def read_response(raw: bytes, method: str) -> ResponseHead:
         found_framing = _framing(headers)
         framing = "close" if found_framing is None else found_framing
     return ResponseHead(status, headers, framing)
+
+
+def check_host(head: RequestHead) -> None:
+    """Raise `ForeignHostError` for a request that does not name this machine itself.
+
+    The server could tell such a request by its `Host`, which we replace; so we have to.
+    """
+    given = head.headers.get(b"host")
+    if given is not None and not _OWN_HOST.fullmatch(given):
+        raise ForeignHostError("its Host is not localhost, 127.0.0.1 or [::1]")
 
 
 def with_host(head: RequestHead, host: bytes) -> bytes:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
 import ssl
 from collections.abc import Callable
 
@@ -90,6 +92,7 @@ class Link(asyncio.Protocol):
         self._server: asyncio.Transport | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._early: list[bytes] = []
+        self._reason = ""
         self._refusing = self._finishing = self._over = False
 
     # -- the client's socket
@@ -135,8 +138,8 @@ class Link(asyncio.Protocol):
                 await loop.create_connection(
                     lambda: _ServerSide(self), upstream.host, upstream.port, ssl=self._relay.tls
                 )
-        except (OSError, TimeoutError):
-            self._refusing = True
+        except (OSError, TimeoutError) as error:
+            self._refusing, self._reason = True, _reason(error)
         early, self._early = self._early, []
         for data in early:
             self._forward(data)
@@ -188,12 +191,12 @@ class Link(asyncio.Protocol):
         try:
             out = self._conversation.from_client(data)
         except HttpError as error:
-            self._answer(self._conversation.unreadable(error))
+            self._answer(self._conversation.refused(error))
             return
         if self._server is not None:
             self._server.write(out)
             return
-        answer = self._conversation.unreachable(UNREACHABLE)
+        answer = self._conversation.unreachable(UNREACHABLE, self._reason)
         if answer is not None:
             self._answer(answer)
 
@@ -210,6 +213,19 @@ class Link(asyncio.Protocol):
             self._server.abort()
         self._client.close()
         self._relay.closed(self)
+
+
+def _reason(error: OSError) -> str:
+    """Return why a server can't be reached, in a few words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return "it speaks no TLS that we understand"
+    if isinstance(error, TimeoutError):
+        return f"no connection within {CONNECT_SECONDS_MAX:g} s"
+    if isinstance(error, socket.gaierror):
+        return "its name is not known"
+    return os.strerror(error.errno) if error.errno else "no connection"
 
 
 class _ServerSide(asyncio.Protocol):

@@ -122,7 +122,7 @@ def post(body: bytes, *headers: bytes, path: bytes = b"/mcp") -> bytes:
     """Return a request in bytes."""
     lines = [
         b"POST " + path + b" HTTP/1.1",
-        b"Host: relay",
+        b"Host: localhost:9",
         b"Content-Type: application/json",
         b"Accept: application/json, text/event-stream",
         *headers,

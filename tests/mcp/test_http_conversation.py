@@ -161,7 +161,7 @@ def test_sessions_have_a_bound_and_the_silent_one_goes(tmp_path: Path) -> None:
 def test_other_paths_pass_and_are_not_looked_at(wire: Wire) -> None:
     conversation = wire.socket()
     asked = post(request(1), path=b"/.well-known/oauth-protected-resource/mcp")
-    assert conversation.from_client(asked) == asked.replace(b"Host: relay", b"Host: up:1")
+    assert conversation.from_client(asked) == asked.replace(b"Host: localhost:9", b"Host: up:1")
     conversation.from_server(answer(b"", status=b"404 Not Found"))
 
     assert wire.told() == []
@@ -196,9 +196,9 @@ def test_an_unreachable_server_is_only_told_when_the_request_is_whole(wire: Wire
     conversation = wire.socket()
     whole = post(request(1))
     conversation.from_client(whole[:-1])
-    assert conversation.unreachable(UNREACHABLE) is None
+    assert conversation.unreachable(UNREACHABLE, "gone") is None
     conversation.from_client(whole[-1:])
-    told = conversation.unreachable(UNREACHABLE)
+    told = conversation.unreachable(UNREACHABLE, "gone")
     assert told is not None
     assert json.loads(told.partition(b"\r\n\r\n")[2])["id"] == 1
 
@@ -218,6 +218,6 @@ def test_a_recorder_that_breaks_never_disturbs(wire: Wire, monkeypatch: Any) -> 
     monkeypatch.setattr("contextframe_monitoring.mcp.observer.Observer.see", broken)
     conversation = wire.socket()
     asked = post(request(1))
-    assert conversation.from_client(asked) == asked.replace(b"Host: relay", b"Host: up:1")
+    assert conversation.from_client(asked) == asked.replace(b"Host: localhost:9", b"Host: up:1")
     conversation.from_server(answer(result(1), JSON))
     assert conversation.observer_errors == 2

@@ -1,17 +1,23 @@
 """`wrap --http` as its users meet it: a process between clients and a streamable HTTP server."""
 
 import contextlib
+import datetime as dt
 import gzip
 import json
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from contextframe_monitoring.mcp.wrap import UsageError, parse
 from tests.mcp.http_support import answer, post, read_until, relayed, scripted
@@ -70,9 +76,9 @@ def test_both_ways_pass_byte_for_byte_but_for_the_host_and_no_credential_is_kept
     other = b"POST /else HTTP/1.1\r\nHost: %s\r\nContent-Length: 5\r\n\r\nagain"
     with scripted(speak) as server, relayed(tmp_path, server.url) as relay:
         with relay.connect() as client:
-            client.sendall(head % (b"relay:1", secret) + chunks)
+            client.sendall(head % (b"[::1]:1", secret) + chunks)
             assert read_until(client, strange[-30:]) == strange
-            client.sendall(other % b"relay:1")
+            client.sendall(other % b"[::1]:1")
             assert read_until(client, b"\r\n\r\n") == answer(b"", status=b"202 Accepted")
         upstream = f"127.0.0.1:{server.port}".encode()
         assert seen == [head % (upstream, secret) + chunks, other % upstream]
@@ -141,7 +147,7 @@ def test_what_http_refuses_is_an_error_with_its_code(
             read_until(connection, end)
             connection.sendall(answer(body, JSON, status=status))
 
-    get = b"GET /mcp HTTP/1.1\r\nHost: x\r\n\r\n"
+    get = b"GET /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with scripted(speak) as server, relayed(tmp_path, server.url) as relay:
         with relay.connect() as client:
             for request in (post(call(3)), post(notice), post(b"{not json"), get):
@@ -171,7 +177,7 @@ def test_a_server_that_cannot_be_reached_is_one_clear_502(tmp_path: Path) -> Non
     assert head.startswith(b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: application/json\r\n")
     message = (
         f"contextframe-monitoring wrap: the MCP server at {url.removesuffix('/mcp')}"
-        " can't be reached; is it running?"
+        " can't be reached (Connection refused); is it running?"
     )
     error = {"code": -32000, "message": message}
     assert json.loads(body) == {"jsonrpc": "2.0", "id": "x", "error": error}
@@ -184,13 +190,88 @@ def test_a_server_that_cannot_be_reached_is_one_clear_502(tmp_path: Path) -> Non
     assert record.origin.server == "mine"
 
 
+def certificate(folder: Path) -> Path:
+    """Write a certificate for 127.0.0.1, with its key, that signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    path = folder / "certificate.pem"
+    path.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + signed.public_bytes(pem)
+    )
+    return path
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_server_over_tls_is_reached_when_its_certificate_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    pem = certificate(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem)
+
+    def speak(connection: socket.socket) -> None:
+        with contextlib.suppress(ssl.SSLError), tls.wrap_socket(connection, server_side=True) as s:
+            read_until(s, call(1))
+            s.sendall(answer(result(1), JSON))
+
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    with scripted(speak) as server:
+        url = f"https://localhost:{server.port}/mcp"
+        with relayed(tmp_path / "store", url) as relay, relay.connect() as client:
+            client.sendall(post(call(1)))
+            got = read_until(client, b"never")
+            (record,) = relay.records_when(1)
+    if trusted:
+        assert got == answer(result(1), JSON)
+        assert record.status == "success"
+    else:
+        assert got.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+        assert b"(its certificate is not trusted: self-signed certificate)" in got
+        assert record.error_type == "ServerUnreachable"
+
+
 def test_bytes_that_are_no_http_are_refused_and_recorded(tmp_path: Path) -> None:
     with scripted(lambda c: None) as server, relayed(tmp_path, server.url) as relay:
         with relay.connect() as client:
             client.sendall(b"BREW\r\n\r\n")
             assert read_until(client, b"never").startswith(b"HTTP/1.1 400 Bad Request\r\n")
         (record,) = relay.records_when(1)
-    assert (record.operation_type, record.error_type) == ("http/unreadable", "http_400")
+    assert (record.operation_type, record.error_type) == ("http/refused", "http_400")
+
+
+def test_a_page_that_renamed_our_address_reaches_nothing(tmp_path: Path) -> None:
+    reached: list[bytes] = []
+    hosts = (b"evil.example:8901", b"127.0.0.1.evil.example", b"localhost.evil")
+    with (
+        scripted(lambda c: reached.append(c.recv(1))) as server,
+        relayed(tmp_path, server.url) as relay,
+    ):
+        for host in hosts:
+            with relay.connect() as client:
+                client.sendall(post(call(1)).replace(b"localhost:9", host))
+                refusal = read_until(client, b"never")
+            assert refusal.startswith(b"HTTP/1.1 421 Misdirected Request\r\n")
+        records = relay.records_when(3)
+    assert {(r.operation_type, r.error_type, r.status_code) for r in records} == {
+        ("http/refused", "http_421", 421)
+    }
+    assert b"".join(reached) == b""
 
 
 @pytest.mark.parametrize("session", [b"", b"Mcp-Session-Id: s"], ids=["without", "with"])
@@ -256,7 +337,7 @@ def test_a_signal_lets_a_call_end_and_cuts_what_only_listens(tmp_path: Path, num
 
     with scripted(serve) as server, relayed(tmp_path, server.url) as relay:
         with relay.connect() as listening, relay.connect() as calling:
-            listening.sendall(b"GET /mcp HTTP/1.1\r\nHost: x\r\n\r\n")
+            listening.sendall(b"GET /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             read_until(listening, b"\r\n\r\n")
             calling.sendall(post(call(1)))
             assert asked.wait(DEADLINE_SECONDS)
