@@ -7,7 +7,7 @@ sampled, and never one of so many parts that it would take many times its size i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -21,16 +21,10 @@ PARTS_MAX = 50_000
 _NAMED = frozenset({"tools/call", "prompts/get"})
 _READ_WHOLE = "tools/list"
 """Of other results a model reads the texts only."""
+_Ratios = tuple[TokenRatios, TokenRatios]
+"""Of what is written to a tool and of what is read from it: they are seen at different times."""
 _decode = msgspec.json.Decoder().decode
-
-
-class _Whole(msgspec.Struct, gc=False):
-    """A message whose result stays as it stands."""
-
-    result: msgspec.Raw = msgspec.Raw(b"null")
-
-
-_read_whole = msgspec.json.Decoder(_Whole).decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class LineTokens:
@@ -47,7 +41,7 @@ class LineTokens:
             return None
         ratios = self._known.get((method, target)) or self._shared[method]
         try:
-            return ratios.written.tokens(_Part(line, "params"), len(line), None, None)[0]
+            return ratios[0].tokens(_Part(line, "params"), len(line), None, None)[0]
         except UNREADABLE:
             return None
 
@@ -59,8 +53,11 @@ class LineTokens:
             return None
         ratios = self._known.get((method, target)) or self._met(method, target, succeeded)
         try:
-            part = _Part(line, "result") if method != _READ_WHOLE else _read_whole(line).result
-            return ratios.read.tokens(None, None, part, len(line))[1]
+            if method == _READ_WHOLE:
+                part: Any = _decode_members(line).get("result")
+            else:
+                part = _Part(line, "result")
+            return ratios[1].tokens(None, None, part, len(line))[1]
         except UNREADABLE:
             return None
 
@@ -72,15 +69,8 @@ class LineTokens:
         return ratios
 
 
-class _Ratios(NamedTuple):
-    """The two directions of one tool, which are seen at different times."""
-
-    written: TokenRatios
-    read: TokenRatios
-
-
 def _ratios(method: str) -> _Ratios:
-    return _Ratios(TokenRatios(method), TokenRatios(method))
+    return TokenRatios(method), TokenRatios(method)
 
 
 class _Part(Mapping[str, Any]):
