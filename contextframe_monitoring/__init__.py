@@ -67,7 +67,29 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    try:
+        module = importlib.import_module(f"{__name__}.{home}")
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "mcp":
+            raise
+        raise _no_sdk(name) from error
+    return getattr(module, name)
+
+
+def _no_sdk(name: str) -> MonitoringError:
+    """Return what to say where the MCP SDK is missing, or is of 1.x and has other names."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from contextframe_monitoring.core.errors import UnavailableError
+
+    try:
+        found = f"mcp {version('mcp')} is installed"
+    except PackageNotFoundError:
+        found = "it is not installed"
+    return UnavailableError(
+        f"{name} needs the MCP SDK 2.3 or later, but {found}; a server written for mcp 1.x can be"
+        " watched from outside, without a change: contextframe-monitoring wrap -- COMMAND"
+    )
 
 
 def __dir__() -> list[str]:

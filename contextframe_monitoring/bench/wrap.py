@@ -4,7 +4,8 @@ Each child runs three times side by side: direct, behind the relay alone (record
 and under `wrap`. Every round makes one call of each, in random order; what counts is the
 difference to the direct call of the same round. On several cores the scheduler decides whether a
 hop wakes a sleeping core, which costs more than all our work; so it is measured once on one core,
-where the difference is work, and once on all.
+where the difference is work, and once on all. `wrap --http` is measured likewise, on connections
+that stay open, before a server that answers at once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from contextframe_monitoring.bench import wrap_http
 from contextframe_monitoring.bench.pairs import cores, differences, process_mb, spread
 from contextframe_monitoring.core.config import ENVIRONMENT_PREFIX
 from contextframe_monitoring.core.errors import UnavailableError
@@ -31,7 +33,7 @@ _CHILDREN = {
 }
 _TARGETS_US = {"echo child": 40, "Python server": 200}
 _RSS_MB_MAX, _FIRST_ANSWER_MS_MAX = 32, 150
-_LANES = ("direct", "relay", "wrap")
+_LANES = wrap_http.LANES
 _WARM_UP_CALLS = 20
 _STARTS = 7
 _REQUEST = (
@@ -94,6 +96,7 @@ def run(calls: int, *, starts: int = _STARTS) -> dict[str, Any]:
             for one_core in (True, False):
                 row, memory = _added(child, calls, store, one_core=one_core)
                 rows.append(row)
+        rows += [_added_http(calls, store, one_core=one_core) for one_core in (True, False)]
         return {
             "calls": calls,
             "cores": os.cpu_count(),
@@ -118,13 +121,25 @@ def _added(
             for name in dice.sample(_LANES, len(_LANES)):
                 took[name].append(lanes[name].call())
         memory = _memory_mb(lanes["wrap"].pid)
-    row: dict[str, Any] = {"child": child, "one_core": one_core, "target_us": _TARGETS_US[child]}
+    return _row(child, took, _TARGETS_US[child], one_core=one_core), memory
+
+
+def _added_http(calls: int, store: str, *, one_core: bool) -> dict[str, Any]:
+    with cores(one=one_core):
+        took = wrap_http.measure(calls, store)
+    return _row("HTTP server", took, wrap_http.TARGET_US, one_core=one_core)
+
+
+def _row(
+    child: str, took: dict[str, list[int]], target_us: int, *, one_core: bool
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"child": child, "one_core": one_core, "target_us": target_us}
     for name in _LANES:
         row[f"{name}_us"] = round(statistics.median(took[name]) / 1000, 1)
     row["relay_added_us"] = differences(took["relay"], took["direct"], 1000)
     row["wrap_added_us"] = differences(took["wrap"], took["direct"], 1000)
     row["ratio"] = round(row["wrap_us"] / row["direct_us"], 3)
-    return row, memory
+    return row
 
 
 def _first_answer(child: str, store: str, count: int) -> dict[str, Any]:

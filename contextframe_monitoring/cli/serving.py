@@ -47,9 +47,9 @@ def serve(
 
 def _serve_http(config: MonitoringConfig, address: str) -> None:
     """Put the MCP endpoint and everything else that speaks HTTP on one port."""
+    from contextframe_monitoring.core.address import loopback_address
     from contextframe_monitoring.mcp.serve import http_app, monitored
     from contextframe_monitoring.web.app import serve_app, web_app
-    from contextframe_monitoring.web.loopback import loopback_address
 
     host, port = loopback_address(address)
     with monitored(config) as monitor:

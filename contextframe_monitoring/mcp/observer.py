@@ -7,53 +7,59 @@ message inside a JSON batch has none of its own.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from msgspec import UNSET
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
-from contextframe_monitoring.core.records import OperationRecord, Status
+from contextframe_monitoring.core.records import OperationRecord
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp.call import Call, Direction
+from contextframe_monitoring.mcp.ending import (
+    CANCELLED,
+    CLIENT_TIMEOUT,
+    SUCCESS,
+    Ending,
+    ending_of,
+    server_exited,
+)
+from contextframe_monitoring.mcp.line_tokens import LineTokens
 from contextframe_monitoring.mcp.lines import LongLine, long_line
 from contextframe_monitoring.mcp.message import (
     ODD_BYTES_MAX,
     UNREADABLE,
-    Failure,
     Message,
     MessageId,
     Params,
-    Result,
     read_long,
     read_message,
     read_odd,
 )
 from contextframe_monitoring.mcp.peers import Peers
 from contextframe_monitoring.mcp.pending import PENDING_MAX, PendingCalls
+from contextframe_monitoring.mcp.traceparent import trace_id_of
 
-_TIMEOUT_CODE = -32001
-_CODE_MAX = 2**31
 _NS_PER_MS = 1_000_000
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
-_NO_TRACE = "0" * 32
 _LISTEN = "subscriptions/listen"
+Line = bytes | LongLine
 
 
-class _Outcome(NamedTuple):
-    status: Status
-    error_type: str | None = None
-    status_code: int | None = None
+class Posted:
+    """What one POST carried: its requests that wait, and notifications not recorded yet."""
 
+    __slots__ = ("keys", "notices")
 
-_SUCCESS = _Outcome("success")
-_TOOL_ERROR = _Outcome("error", "tool_error")
-_INPUT_REQUIRED = _Outcome("input_required")
-_CANCELLED = _Outcome("cancelled")
-_CLIENT_TIMEOUT = _Outcome("timeout", "client_timeout")
+    def __init__(self) -> None:
+        """Nothing was read yet."""
+        self.keys: list[MessageId] = []
+        self.notices: list[Call] = []
+
+    def __bool__(self) -> bool:
+        """Return whether there was any request or notification."""
+        return bool(self.keys or self.notices)
 
 
 class Observer:
@@ -67,8 +73,11 @@ class Observer:
         *,
         lost: Callable[[], None] | None = None,
         pending_max: int = PENDING_MAX,
+        tokens: LineTokens | None = None,
     ) -> None:
-        """Record what passes between `peers`. `lost` is called after each record that gets lost."""
+        """Record what passes between `peers`. `lost` is called after each record that gets lost;
+        connections of one server may share `tokens`.
+        """
         self.unread = 0
         """Lines, or parts of a batch, that are no JSON-RPC message."""
         self.unpaired = 0
@@ -79,6 +88,8 @@ class Observer:
         """Lines that were judged by their beginning and end."""
         self._recorder, self._clock, self._lost = recorder, clock, lost
         self._peers = peers
+        self._tokens = tokens or LineTokens()
+        self._posted: Posted | None = None
         self._lock = threading.Lock()
         self._calls: dict[Direction, PendingCalls] = {
             "in": PendingCalls(pending_max),
@@ -86,33 +97,85 @@ class Observer:
         }
         self._over = False
 
-    def see(self, direction: Direction, line: bytes | LongLine, at_ns: int) -> None:
+    def see(self, direction: Direction, line: Line, at_ns: int) -> None:
         """Look at one line that came by at `at_ns` (monotonic). Nothing from outside makes it
         raise.
         """
         with self._lock:
-            if self._over:
-                return
-            if isinstance(line, LongLine):
-                self._see_long(direction, line, at_ns)
-                return
-            try:
-                message = read_message(line)
-            except UNREADABLE:
-                self._see_odd(direction, line, at_ns)
-            else:
-                self._message(direction, message, len(line), at_ns)
+            if not self._over:
+                self._see(direction, line, at_ns)
 
     def server_exited(self, code: int, at_ns: int) -> None:
         """Record every call that still waits as an error: nobody will answer. Then see no more."""
+        self.close(server_exited(code), at_ns)
+
+    def close(self, ending: Ending, at_ns: int) -> None:
+        """Record every call that still waits as ended like this, then see no more."""
         with self._lock:
             self._over = True
-            outcome = _Outcome("error", "ServerExited", code)
             for direction, calls in self._calls.items():
                 for call in calls.pop_all():
-                    self._finished(direction, call, outcome, at_ns)
+                    self._finished(direction, call, ending, at_ns)
+
+    # -- one POST of streamable HTTP
+
+    def see_posted(self, body: Line, at_ns: int) -> Posted:
+        """Look at what a client posted. Its notifications are recorded by `settle`: HTTP may still
+        refuse them.
+        """
+        with self._lock:
+            self._posted = posted = Posted()
+            try:
+                if not self._over:
+                    self._see("in", body, at_ns)
+            finally:
+                self._posted = None
+            return posted
+
+    def waits(self, posted: Posted) -> bool:
+        """Return whether a request of this POST has no answer yet."""
+        return any(self._calls["in"].get(key) is not None for key in posted.keys)
+
+    def accept(self, posted: Posted) -> None:
+        """Record the notifications of a POST that HTTP took."""
+        with self._lock:
+            self._notices_end(posted, SUCCESS)
+
+    def end(self, posted: Posted, ending: Ending, at_ns: int) -> None:
+        """Record what still waits of a POST as ended like this."""
+        with self._lock:
+            self._notices_end(posted, ending)
+            for key in posted.keys:
+                call = self._calls["in"].pop(key)
+                if call is not None:
+                    self._finished("in", call, ending, at_ns)
+
+    def refused(
+        self, method: str, size: int | None, started_ns: int, ending: Ending, at_ns: int
+    ) -> None:
+        """Record an HTTP request that was refused and carried no message that could be read."""
+        with self._lock:
+            call = self._call(Message(method=f"http/{method}"), None, size, started_ns)
+            duration_ms = (at_ns - started_ns) / _NS_PER_MS
+            self._record("in", call, ending, duration_ms=duration_ms)
+
+    def _notices_end(self, posted: Posted, ending: Ending) -> None:
+        for call in posted.notices:
+            self._record("in", call, ending, kind="notification")
+        posted.notices.clear()
 
     # -- one line
+
+    def _see(self, direction: Direction, line: Line, at_ns: int) -> None:
+        if isinstance(line, LongLine):
+            self._see_long(direction, line, at_ns)
+            return
+        try:
+            message = read_message(line)
+        except UNREADABLE:
+            self._see_odd(direction, line, at_ns)
+        else:
+            self._message(direction, message, line, len(line), at_ns)
 
     def _see_long(self, direction: Direction, line: LongLine, at_ns: int) -> None:
         self.long_lines += 1
@@ -121,7 +184,7 @@ class Observer:
         except UNREADABLE:
             self.unread += 1
         else:
-            self._message(direction, message, line.size, at_ns)
+            self._message(direction, message, line, line.size, at_ns)
 
     def _see_odd(self, direction: Direction, line: bytes, at_ns: int) -> None:
         if len(line) > ODD_BYTES_MAX:
@@ -133,80 +196,95 @@ class Observer:
             self.unread += bool(line.strip())
             return
         self.unread += unread
-        size = len(line) if len(messages) + unread == 1 else None
+        whole = line if len(messages) + unread == 1 else None
+        size = None if whole is None else len(whole)
         for message in messages:
-            self._message(direction, message, size, at_ns)
+            self._message(direction, message, whole, size, at_ns)
 
-    def _message(self, direction: Direction, message: Message, size: int | None, at: int) -> None:
+    def _message(
+        self, direction: Direction, message: Message, line: Line | None, size: int | None, at: int
+    ) -> None:
         if message.method is None:
             if message.id is UNSET:
                 self.unread += 1
             else:
-                self._answer("out" if direction == "in" else "in", message, size, at)
+                self._answer("out" if direction == "in" else "in", message, line, size, at)
         elif message.id is UNSET or message.id is None:
             self._notification(direction, message, size, at)
         else:
-            call = self._call(message, size, at)
+            call = self._call(message, line, size, at)
             if direction == "in":
                 self._recorder.operation_started()
+                if self._posted is not None:
+                    self._posted.keys.append(message.id)
             if self._calls[direction].add(message.id, call):
                 self.dropped += 1
                 self._ended(direction)
 
     # -- what a message is
 
-    def _call(self, message: Message, size: int | None, at_ns: int) -> Call:
+    def _call(self, message: Message, line: Line | None, size: int | None, at_ns: int) -> Call:
         params = message.params
         meta = params.meta if params is not None else None
         if params is not None and params.client is not None and message.method == "initialize":
             self._peers.client_is(params.client.name)
+        method, target = bounded_name(message.method or ""), _target(params)
         return Call(
-            method=bounded_name(message.method or ""),
-            target=_target(params),
+            method=method,
+            target=target,
             time_us=self._clock.now_us(),
             started_ns=at_ns,
             size=size,
             caller=self._peers.caller_of(meta),
             operation_id=self._recorder.next_operation_id(),
-            correlation_id=None if meta is None else _trace_id(meta.traceparent),
+            correlation_id=None if meta is None else trace_id_of(meta.traceparent),
+            tokens=self._tokens.written(method, target, line),
         )
 
     def _notification(
         self, direction: Direction, message: Message, size: int | None, at_ns: int
     ) -> None:
         """Record a message that no answer ends, and what it says about a call that waits."""
-        call = self._call(message, size, at_ns)
+        call = self._call(message, None, size, at_ns)
         params = message.params
         if params is not None:
             if message.method == "notifications/cancelled":
                 self._cancelled(direction, params, at_ns)
             elif params.meta is not None and direction == "out":
                 self._opened(params.meta.subscription_id, at_ns)
-        self._record(direction, call, _SUCCESS, kind="notification")
+        if self._posted is None:
+            self._record(direction, call, SUCCESS, kind="notification")
+        else:
+            self._posted.notices.append(call)
 
     def _cancelled(self, direction: Direction, params: Params, at_ns: int) -> None:
         call = self._calls[direction].pop(params.request_id)
         if call is not None:
             timed_out = "timed out" in (params.reason or "").lower()
-            outcome = _CLIENT_TIMEOUT if timed_out else _CANCELLED
-            self._finished(direction, call, outcome, at_ns)
+            ending = CLIENT_TIMEOUT if timed_out else CANCELLED
+            self._finished(direction, call, ending, at_ns)
 
     def _opened(self, key: MessageId, at_ns: int) -> None:
         """Record a subscription at its first frame: it lasts for hours, and ends as cancelled."""
         call = self._calls["in"].get(key)
         if call is not None and call.method == _LISTEN:
             self._calls["in"].pop(key)
-            self._finished("in", call, _SUCCESS, at_ns)
+            self._finished("in", call, SUCCESS, at_ns)
 
-    def _answer(self, direction: Direction, message: Message, size: int | None, at: int) -> None:
+    def _answer(
+        self, direction: Direction, message: Message, line: Line | None, size: int | None, at: int
+    ) -> None:
         key: MessageId = None if message.id is UNSET else message.id
         call = self._calls[direction].pop(key)
         if call is None:
             self.unpaired += 1
             return
+        ending = ending_of(message.result, message.error)
+        tokens: int | None = None
         if direction == "in" and message.result is not None:
             self._peers.answered(call.method, message.result)
-        self._finished(direction, call, _outcome(message.result, message.error), at, size)
+            tokens = self._tokens.read(call.method, call.target, line, succeeded=ending is SUCCESS)
+        self._finished(direction, call, ending, at, size, tokens)
 
     # -- records
 
@@ -214,15 +292,18 @@ class Observer:
         self,
         direction: Direction,
         call: Call,
-        outcome: _Outcome,
+        ending: Ending,
         at_ns: int,
-        result_size: int | None = None,
+        size: int | None = None,
+        tokens: int | None = None,
     ) -> None:
         self._ended(direction)
         duration_ms: float | None = (at_ns - call.started_ns) / _NS_PER_MS
         if call.method == _LISTEN:
             duration_ms = None  # it is not over when it is open
-        self._record(direction, call, outcome, duration_ms=duration_ms, result_size=result_size)
+        self._record(
+            direction, call, ending, duration_ms=duration_ms, result_size=size, tokens=tokens
+        )
 
     def _ended(self, direction: Direction) -> None:
         if direction == "in":
@@ -232,27 +313,31 @@ class Observer:
         self,
         direction: Direction,
         call: Call,
-        outcome: _Outcome,
+        ending: Ending,
         *,
         kind: Literal["request", "notification"] = "request",
         duration_ms: float | None = None,
         result_size: int | None = None,
+        tokens: int | None = None,
     ) -> None:
         stored = self._recorder.record(
             OperationRecord(
                 time_us=call.time_us,
                 operation_type=call.method,
-                status=outcome.status,
+                status=ending.status,
                 duration_ms=duration_ms,
                 origin=self._peers.origin(call.caller),
                 target=call.target,
                 operation_id=call.operation_id,
                 direction=direction,
                 kind=kind,
-                error_type=outcome.error_type,
-                status_code=outcome.status_code,
+                error_type=ending.error_type,
+                status_code=ending.status_code,
                 request_size=call.size,
                 result_size=result_size,
+                request_tokens=call.tokens,
+                result_tokens=tokens,
+                tokens_estimated=call.tokens is not None or tokens is not None,
                 correlation_id=call.correlation_id,
             )
         )
@@ -269,22 +354,3 @@ def _target(params: Params | None) -> str | None:
     if name is not None:
         return bounded_name(name)
     return None if uri is None else uri_without_query(uri)
-
-
-def _trace_id(traceparent: str | None) -> str | None:
-    """Return the trace id of a W3C traceparent, None when it is not a valid one."""
-    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    return found.group(1) if found and found.group(1) != _NO_TRACE else None
-
-
-def _outcome(result: Result | None, error: Failure | None) -> _Outcome:
-    if error is not None:
-        code = error.code
-        if code is None or not -_CODE_MAX <= code < _CODE_MAX:
-            return _Outcome("error", "unknown")
-        return _Outcome("timeout" if code == _TIMEOUT_CODE else "error", str(code), code)
-    if result is None:
-        return _SUCCESS
-    if result.is_error:
-        return _TOOL_ERROR
-    return _INPUT_REQUIRED if result.result_type == "input_required" else _SUCCESS

@@ -12,6 +12,24 @@ from contextframe_monitoring.mcp.message import Meta, Result
 _ORIGINS_MAX = 64
 
 
+class ServerName:
+    """What a server is called: by us, until it says its own name once, if it may.
+
+    Several connections to one server share it.
+    """
+
+    __slots__ = ("may_say", "text")
+
+    def __init__(self, text: str, *, may_say: bool) -> None:
+        """Call it `text` for now."""
+        self.text, self.may_say = bounded_name(text), may_say
+
+    def said(self, name: str | None) -> None:
+        """Take the name that the server gives itself."""
+        if self.may_say and name:
+            self.text, self.may_say = bounded_name(name), False
+
+
 class Peers:
     """The client, the server and the protocol version of one connection.
 
@@ -22,21 +40,25 @@ class Peers:
     def __init__(
         self,
         session_id: str,
+        server: ServerName,
         *,
-        server: str,
-        server_may_say: bool,
         environment: str | None = None,
+        transport: str = "stdio",
     ) -> None:
-        """`server` is its name, until the first answer that tells another if it may say so."""
-        self._server_may_say = server_may_say
+        """Nobody has said anything yet."""
+        self._server = server
         self._client = Caller()
         self._base = Origin(
-            server=bounded_name(server),
-            session_id=session_id,
+            server=server.text,
+            session_id=bounded_name(session_id),
             environment=environment,
-            transport="stdio",
+            transport=transport,
         )
         self._origins: dict[Caller, Origin] = {}
+
+    def session_is(self, session_id: str) -> None:
+        """Go by the session id that the server has given."""
+        self._change(session_id=bounded_name(session_id))
 
     def client_is(self, name: str | None) -> None:
         """Remember the name that the client gave itself."""
@@ -49,7 +71,7 @@ class Peers:
             return self._client
         if meta.client is not None:
             self.client_is(meta.client.name)
-        self._speak(meta.protocol_version)
+        self.speak(meta.protocol_version)
         said = meta.agent_id or meta.agent_id_camel or meta.agent_id_otel
         return Caller(bounded_name(said), "meta") if said else self._client
 
@@ -58,21 +80,19 @@ class Peers:
         named = result.meta.server if result.meta is not None else None
         if method == "initialize":
             named = result.server or named
-            self._speak(result.protocol_version)
-        if self._server_may_say and named is not None and named.name:
-            self._server_may_say = False
-            self._base = msgspec.structs.replace(self._base, server=bounded_name(named.name))
-            self._origins.clear()
+            self.speak(result.protocol_version)
+        if named is not None and self._server.may_say:
+            self._server.said(named.name)
 
-    def _speak(self, protocol_version: str | None) -> None:
+    def speak(self, protocol_version: str | None) -> None:
         """Note the version in use. A stream speaks one: an era is not left again."""
         if protocol_version and protocol_version != self._base.protocol_version:
-            version = bounded_name(protocol_version)
-            self._base = msgspec.structs.replace(self._base, protocol_version=version)
-            self._origins.clear()
+            self._change(protocol_version=bounded_name(protocol_version))
 
     def origin(self, caller: Caller) -> Origin:
         """Return the origin of a call, built once per caller."""
+        if self._base.server is not self._server.text:
+            self._change(server=self._server.text)
         origin = self._origins.get(caller)
         if origin is None:
             if len(self._origins) >= _ORIGINS_MAX:
@@ -81,3 +101,7 @@ class Peers:
                 self._base, agent_id=caller.name, agent_source=caller.source
             )
         return origin
+
+    def _change(self, **facts: str) -> None:
+        self._base = msgspec.structs.replace(self._base, **facts)
+        self._origins.clear()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
+from typing import NamedTuple
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
-from contextframe_monitoring.mcp.command_name import command_name
+from contextframe_monitoring.mcp.ending import Ending
+from contextframe_monitoring.mcp.line_tokens import LineTokens
 from contextframe_monitoring.mcp.observer import Observer
-from contextframe_monitoring.mcp.peers import Peers
+from contextframe_monitoring.mcp.peers import Peers, ServerName
 from contextframe_monitoring.store.machine import SystemClock
 
 _SAY_SECONDS_MAX = 0.5
@@ -18,45 +21,62 @@ _SAY_SECONDS_MAX = 0.5
 class Recording:
     """Records what a wrapped server does; a store that refuses never stops the server."""
 
-    def __init__(self, config: MonitoringConfig, *, name: str | None, command: list[str]) -> None:
+    def __init__(self, config: MonitoringConfig, *, name: str | None, known_as: str) -> None:
         """Open the recorder. `name` wins over the configuration's, that over the server's own
-        name, that over the one read off its command.
+        name, that over `known_as`.
         """
         self._notice = _Notice()
+        self._environment = config.environment
+        self._numbers = itertools.count(1)
+        self._tokens = LineTokens()
+        name = name or config.server
+        self._server = ServerName(name or known_as, may_say=name is None)
         self._recorder: Recorder | None = None
-        self.observer: Observer | None = None
-        """What is to see the messages; None when nothing can be or shall be recorded."""
         try:
-            self._open(config, name or config.server, command)
+            self._recorder = recorder = open_recorder(config, label=self._server.text)
+            if recorder.enabled and recorder.last_error is not None:
+                self._notice.not_recording(recorder.last_error)
         except Exception as error:  # noqa: BLE001 - the server runs on
-            self.observer = None
             self._notice.not_recording(f"{type(error).__name__}: {error}")
 
-    def _open(self, config: MonitoringConfig, name: str | None, command: list[str]) -> None:
-        known_as = name or command_name(command)
-        self._recorder = recorder = open_recorder(config, label=known_as)
-        if not recorder.enabled:
-            return
-        if recorder.last_error is not None:
-            self._notice.not_recording(recorder.last_error)
+    def connection(self, transport: str) -> Connection | None:
+        """Watch one more connection; None when nothing can be or shall be recorded."""
+        recorder = self._recorder
+        if recorder is None or not recorder.enabled:
+            return None
         peers = Peers(
-            f"{recorder.writer}-c1",
-            server=known_as,
-            server_may_say=name is None,
-            environment=config.environment,
+            f"{recorder.writer}-c{next(self._numbers)}",
+            self._server,
+            environment=self._environment,
+            transport=transport,
         )
-
-        def lost() -> None:
-            self._notice.not_recording(recorder.last_error or ", ".join(recorder.losses))
-
-        self.observer = Observer(recorder, SystemClock(), peers, lost=lost)
+        observer = Observer(recorder, SystemClock(), peers, lost=self._lost, tokens=self._tokens)
         recorder.connections_changed(1)
+        return Connection(observer, peers, recorder)
 
     def close(self) -> None:
         """Seal the spool, and give a notice a moment to come out."""
         if self._recorder is not None:
             self._recorder.close()
         self._notice.wait()
+
+    def _lost(self) -> None:
+        recorder = self._recorder
+        if recorder is not None:
+            self._notice.not_recording(recorder.last_error or ", ".join(recorder.losses))
+
+
+class Connection(NamedTuple):
+    """One connection that is watched."""
+
+    observer: Observer
+    peers: Peers
+    recorder: Recorder
+
+    def close(self, ending: Ending, at_ns: int) -> None:
+        """Record what waits as ended like this, and count the connection out."""
+        self.observer.close(ending, at_ns)
+        self.recorder.connections_changed(-1)
 
 
 class _Notice:

@@ -1,26 +1,29 @@
-"""`contextframe-monitoring wrap`: run any stdio MCP server, unchanged, and record what it does.
+"""`contextframe-monitoring wrap`: run any stdio MCP server, unchanged, and record what it does; or
+stand before one that speaks streamable HTTP: clients use the address that `--listen` gives, with
+the path of the server's URL.
 
 The server is named by `--name`, else by `server` in the configuration, else by itself (in its
-answer to `initialize`, or in the `_meta` of its first answer), and until then by its command.
+answer to `initialize`, or in the `_meta` of its first answer), and until then by its command or
+address.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contextframe_monitoring.core.config import MonitoringConfig
-from contextframe_monitoring.core.errors import ErrorCode, MonitoringError
+from contextframe_monitoring.core.errors import ErrorCode, MonitoringError, UnavailableError
 from contextframe_monitoring.mcp.relay import Signals, relay, start
 from contextframe_monitoring.store.settings import load_config
 
 USAGE = (
     "usage: contextframe-monitoring wrap [--name NAME] [--store URI] [--config FILE]"
-    " -- COMMAND [ARGS...]"
+    " (-- COMMAND [ARGS...] | --http URL --listen HOST:PORT)"
 )
-EXIT_USAGE, EXIT_NOT_RUNNABLE, EXIT_NOT_FOUND = 2, 126, 127
-_OPTIONS = ("--name", "--store", "--config")
+EXIT_UNAVAILABLE, EXIT_USAGE, EXIT_NOT_RUNNABLE, EXIT_NOT_FOUND = 1, 2, 126, 127
+_OPTIONS = ("--name", "--store", "--config", "--http", "--listen")
 
 
 class UsageError(MonitoringError):
@@ -33,7 +36,9 @@ class UsageError(MonitoringError):
 class Options:
     """What the command line says."""
 
-    command: list[str]
+    command: list[str] = field(default_factory=list)
+    http: str | None = None
+    listen: str | None = None
     name: str | None = None
     store: str | None = None
     config: str | None = None
@@ -52,9 +57,16 @@ def parse(arguments: list[str]) -> Options:
         if not value:
             raise UsageError(f"{option} needs a value; {USAGE}")
         given[option.removeprefix("--")] = value
-    if len(rest) < 2:
-        raise UsageError(f"the command to run is missing after '--'; {USAGE}")
-    return Options(command=rest[1:], **given)
+    options = Options(command=rest[1:], **given)
+    if options.http is None and options.listen is None:
+        if not options.command:
+            raise UsageError(f"the command to run is missing after '--'; {USAGE}")
+    elif options.http is None or options.listen is None:
+        missing = "--listen" if options.listen is None else "--http"
+        raise UsageError(f"{missing} is missing: --http and --listen go together; {USAGE}")
+    elif options.command:
+        raise UsageError(f"--http takes no command: that server runs already; {USAGE}")
+    return options
 
 
 def _advice(argument: str) -> str:
@@ -71,6 +83,13 @@ def main(arguments: list[str]) -> int:
     try:
         options = parse(arguments)
         config = load_config(options.config, os.environ, store=options.store)
+        if options.http is not None and options.listen is not None:
+            from contextframe_monitoring.mcp.wrap_http import run_http
+
+            return run_http(config, url=options.http, listen=options.listen, name=options.name)
+    except UnavailableError as error:
+        sys.stderr.write(f"contextframe-monitoring wrap: {error}\n")
+        return EXIT_UNAVAILABLE
     except MonitoringError as error:
         sys.stderr.write(f"contextframe-monitoring wrap: {error}\n")
         return EXIT_USAGE
@@ -86,11 +105,14 @@ def run(options: Options, config: MonitoringConfig) -> int:
     except OSError as error:
         return _not_started(options.command[0], error)
     signals.child_is(child)
-    from contextframe_monitoring.mcp.recording import Recording  # loads while the child starts
+    # these load while the child starts
+    from contextframe_monitoring.mcp.command_name import command_name
+    from contextframe_monitoring.mcp.recording import Recording
 
-    recording = Recording(config, name=options.name, command=options.command)
+    recording = Recording(config, name=options.name, known_as=command_name(options.command))
+    connection = recording.connection("stdio")
     try:
-        return relay(child, recording.observer, signals)
+        return relay(child, connection and connection.observer, signals)
     finally:
         recording.close()
 

@@ -17,6 +17,8 @@ def test_a_small_run_has_every_figure_and_is_rendered() -> None:
         ("echo child", False),
         ("Python server", True),
         ("Python server", False),
+        ("HTTP server", True),
+        ("HTTP server", False),
     ]
     for row in result["added"]:
         spread = row["wrap_added_us"]
@@ -25,5 +27,5 @@ def test_a_small_run_has_every_figure_and_is_rendered() -> None:
     assert [row["child"] for row in result["first_answer"]] == ["echo child", "Python server"]
     assert result["memory"]["target_mb"] == 32
     text = render(result)
-    assert len(text.splitlines()) == 10
+    assert len(text.splitlines()) == 12
     assert "None" not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from mcp.shared.exceptions import MCPError
 from contextframe_monitoring.core.errors import InvalidError
 from contextframe_monitoring.mcp.instrument import instrument
 from contextframe_monitoring.mcp.middleware import MonitorMiddleware
+from tests.mcp.installed import program
+from tests.mcp.relay_support import ENVIRONMENT, SERVERS
 from tests.mcp.toys import MODES, high_toy, low_toy
 from tests.support import RecordingMonitor, operations, recording
 
@@ -222,3 +225,49 @@ def test_an_instrumented_server_loads_what_it_had_and_little_more(tmp_path: Path
         [sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True, text=True
     )
     assert done.stdout.split() == ["contextframe_monitoring", "msgspec"]
+
+
+@pytest.mark.servers
+def test_a_server_of_fastmcp_is_recorded_and_answers_the_same(tmp_path: Path) -> None:
+    python = program("fastmcp", "python")
+    done = subprocess.run(
+        [python, str(SERVERS / "fastmcp_session.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=ENVIRONMENT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [
+        *("add", "fail", "shelf_find"),
+        *("3", "Emma is here", "ToolError"),
+    ]
+    calls = [o for o in operations(tmp_path) if o.operation_type.startswith("tools/")]
+    assert [
+        (o.operation_type, o.target, o.status, o.error_type, o.origin.agent_id, o.origin.server)
+        for o in calls
+    ] == [
+        ("tools/list", None, "success", None, "mcp", "library"),
+        ("tools/call", "add", "success", None, "planner", "library"),
+        ("tools/call", "shelf_find", "success", None, "mcp", "library"),
+        ("tools/call", "fail", "error", "tool_error", "mcp", "library"),
+    ]
+
+
+def test_a_server_written_for_mcp_1_is_refused_and_wrap_is_named(tmp_path: Path) -> None:
+    """The shape that `FastMCP` of mcp 1.x and fastmcp 2 have: a low-level server of another class
+    behind `_mcp_server`.
+    """
+
+    class OldServer:
+        def __init__(self) -> None:
+            self.request_handlers: dict[type, Callable[..., Any]] = {}
+
+    class FastMCP:
+        def __init__(self) -> None:
+            self._mcp_server = OldServer()
+
+    with recording(tmp_path) as monitor:
+        for server in (FastMCP(), OldServer()):
+            with pytest.raises(InvalidError, match="contextframe-monitoring wrap -- COMMAND"):
+                instrument(server, monitor)

@@ -62,4 +62,4 @@ def test_a_line_without_end_is_not_held() -> None:
         assert list(splitter.feed(chunk)) == []
 
     assert splitter.unfinished == 1600 * len(chunk)
-    assert len(splitter._held) <= LINE_BYTES_MAX
+    assert len(splitter._held._held) <= LINE_BYTES_MAX

@@ -42,6 +42,9 @@ def test_a_call_of_the_handshake_era_is_recorded_whole(watched: Watched) -> None
         kind="request",
         request_size=asked,
         result_size=answered,
+        request_tokens=0,
+        result_tokens=0,
+        tokens_estimated=True,
         correlation_id=TRACE,
     )
 

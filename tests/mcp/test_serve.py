@@ -10,9 +10,9 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from contextframe_monitoring import Monitor
+from contextframe_monitoring.core.address import loopback_address
 from contextframe_monitoring.core.errors import InvalidError
 from contextframe_monitoring.store.store import Store
-from contextframe_monitoring.web.loopback import loopback_address
 from tests.processes import free_port, listens, run, started, until
 
 ERAS = ["auto", "legacy"]

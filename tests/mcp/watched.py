@@ -10,7 +10,7 @@ from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.mcp.call import Direction
 from contextframe_monitoring.mcp.lines import LongLine
 from contextframe_monitoring.mcp.observer import Observer
-from contextframe_monitoring.mcp.peers import Peers
+from contextframe_monitoring.mcp.peers import Peers, ServerName
 from tests.mcp.relay_support import recorded
 
 MS = 1_000_000
@@ -36,8 +36,7 @@ class Watched:
         self.recorder: Recorder = open_recorder(config)
         self.peers = Peers(
             "session",
-            server=options.pop("server", "named"),
-            server_may_say=options.pop("may", False),
+            ServerName(options.pop("server", "named"), may_say=options.pop("may", False)),
         )
         self.observer = Observer(self.recorder, ManualClock(), self.peers, **options)
 

@@ -1,7 +1,11 @@
-"""An MCP server whose tools do what a relay must cope with: ask back, report progress, be slow."""
+"""An MCP server whose tools do what a relay must cope with: ask back, report progress, be slow.
+
+Over stdio; or over streamable HTTP with arguments: PORT, then any of `json` and `stateless`.
+"""
 
 import os
 import signal
+import sys
 import warnings
 
 import anyio
@@ -57,4 +61,13 @@ def die() -> str:
     return "never"
 
 
-server.run("stdio")
+if sys.argv[1:]:
+    server.run(
+        "streamable-http",
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        json_response="json" in sys.argv,
+        stateless_http="stateless" in sys.argv,
+    )
+else:
+    server.run("stdio")
