@@ -36,6 +36,7 @@ from contextframe_monitoring.ingest.transcripts.marks import CLAUDE_CODE, scope_
 from contextframe_monitoring.ingest.transcripts.usage_fact import (
     MODEL_CHARS_MAX,
     OTLP,
+    UNKNOWN,
     Door,
     UsageFact,
 )
@@ -178,7 +179,7 @@ def _fact(point: Point, value: int, since_ns: int) -> UsageFact:
         key=f"{group}/{point.series}/{since_ns}-{point.time_ns}",
         group=group,
         source=CLAUDE_CODE if is_ours else OTLP,
-        provider="anthropic" if is_ours else provider or "unknown",
+        provider="anthropic" if is_ours else provider or UNKNOWN,
         time_us=point.time_us,
         line_us=min(since_ns // 1000 or point.time_us, point.time_us),
         end_us=point.time_us,

@@ -30,6 +30,7 @@ from contextframe_monitoring.ingest.transcripts.marks import trace_group
 from contextframe_monitoring.ingest.transcripts.usage_fact import (
     MODEL_CHARS_MAX,
     OTLP,
+    UNKNOWN,
     Door,
     UsageFact,
 )
@@ -159,14 +160,7 @@ def _fact(span: Document, found: Attributes, place: Place, usage: SpanUsage | No
     end_us = max(start_us, time_us(span, "endTimeUnixNano", "startTimeUnixNano"))
     response = identity(found, "gen_ai.response.id")
     provider = _provider(found, response)
-    if response is None:
-        group = trace_group(trace)
-    else:
-        # Anthropic's ids are the same behind any cloud or gateway
-        owner = "anthropic" if response.startswith(_ANTHROPIC_IDS) else provider or "unknown"
-        group = f"{owner}/{key_part(response)}"
-        if owner != "anthropic" and len(response) <= _COUNTED_ID_CHARS_MAX:
-            group = f"{group}/{start_us // _HOUR_US}"
+    group = trace_group(trace) if response is None else _response_group(response, start_us)
     cost = found.get("operation.cost")
     counts: dict[str, Any] = {
         "input_tokens": 0,
@@ -179,7 +173,7 @@ def _fact(span: Document, found: Attributes, place: Place, usage: SpanUsage | No
         key=f"{group}/span/{name}",
         group=group,
         source=OTLP,
-        provider=provider or "unknown",
+        provider=provider or UNKNOWN,
         time_us=start_us,
         line_us=end_us,
         end_us=end_us,
@@ -200,6 +194,15 @@ def _fact(span: Document, found: Attributes, place: Place, usage: SpanUsage | No
         parent=hex_id(span, "parentSpanId", 16),
         scope=place.scope,
     )
+
+
+def _response_group(response: str, start_us: int) -> str:
+    """Return the group of a response, whichever provider, cloud or gateway two spans may name."""
+    if response.startswith(_ANTHROPIC_IDS):
+        return f"anthropic/{key_part(response)}"
+    if len(response) <= _COUNTED_ID_CHARS_MAX:
+        return f"response/{key_part(response)}/{start_us // _HOUR_US}"
+    return f"response/{key_part(response)}"
 
 
 def _provider(found: Attributes, response: str | None) -> str | None:

@@ -14,7 +14,12 @@ from typing import Any
 
 import msgspec
 
-from contextframe_monitoring.ingest.transcripts.usage_fact import Door, UsageFact, counted_keys
+from contextframe_monitoring.ingest.transcripts.usage_fact import (
+    UNKNOWN,
+    Door,
+    UsageFact,
+    counted_keys,
+)
 
 WITNESSES_MAX = 8
 _COMPLETED = ("reasoning_tokens", "service_tier", "trace", "message_id", "request_id")
@@ -132,6 +137,10 @@ def _completed(group: Sequence[UsageFact]) -> UsageFact:
     for name in names:
         if getattr(best, name) is None:
             told[name] = next((v for o in others if (v := getattr(o, name)) is not None), None)
+    if told.get("reasoning_tokens") is not None:
+        told["reasoning_tokens"] = min(told["reasoning_tokens"], best.output_tokens)
+    if best.provider == UNKNOWN:
+        told["provider"] = next((o.provider for o in others if o.provider != UNKNOWN), UNKNOWN)
     if best.cache_write_1h_tokens == 0:
         told |= _split(best, others)
     label = _label(best)

@@ -12,6 +12,8 @@ import msgspec
 
 OTLP = "otlp"
 """Source of facts that a program's telemetry tells; the others are named after a coding agent."""
+UNKNOWN = "unknown"
+"""The provider of a call that no telemetry names one for."""
 TOOLS_MAX = 32
 TOKENS_MAX = 1_000_000_000
 """Of one call in one column; the largest context windows hold 10 million."""

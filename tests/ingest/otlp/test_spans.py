@@ -153,6 +153,28 @@ def test_two_instrumentations_of_one_call_count_once_and_the_richer_one_stands(
     assert ("reported_nano_usd", 14_488_800) in call[1]
 
 
+def test_a_gateway_and_the_sdk_behind_it_tell_of_one_call(tmp_path: Path) -> None:
+    long_id = "chatcmpl-BxY2kq0000000000000000000000"
+    gateway = span(1, response=long_id, provider="litellm", model="gpt-4o", told=usage(9, 4))
+    reasoned = usage(9, 3, reasoning_tokens=3)
+    sdk = span(2, trace=2, response=long_id, provider="openai", model="gpt-4o", told=reasoned)
+    with desk(tmp_path / "s") as door:
+        door.take(("traces", traces(sdk, scope="sdk")), ("traces", traces(gateway, scope="proxy")))
+        assert totals(door.costs)["calls"] == 1
+        assert totals(door.costs)["output_tokens"] == 4
+        assert {record.provider for record in door.costs} == {"openai"}
+        assert door.costs[-1].attributes == ("witness=span:sdk", "disagrees=span:sdk")
+
+
+def test_a_witness_never_knows_of_more_reasoning_than_there_is_output(tmp_path: Path) -> None:
+    more = span(1, told=usage(90, 5, reasoning_tokens=5))
+    best = span(2, trace=2, told=usage(100, 3))
+    with desk(tmp_path / "s") as door:
+        door.take(("traces", traces(more, scope="a")), ("traces", traces(best, scope="b")))
+        found = totals(door.costs)
+    assert (found["calls"], found["output_tokens"], found["reasoning_tokens"]) == (1, 3, 3)
+
+
 def test_a_response_id_that_is_used_again_later_is_another_call(tmp_path: Path) -> None:
     first = span(1, response="chatcmpl-1", start=0, end=1)
     again = span(2, response="chatcmpl-1", start=1.001, end=2)
