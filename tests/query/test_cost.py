@@ -376,7 +376,7 @@ FACTS = st.lists(
     max_size=30,
 )
 COLUMNS = {
-    "model": lambda r: r.model,
+    "model": lambda r: r.model or "_".join(filter(None, (r.provider, r.operation))) or None,
     "provider": lambda r: r.provider,
     "type": lambda r: r.cost_type,
     "agent": lambda r: r.origin.agent_id,
