@@ -184,7 +184,7 @@ def _section(name: str, table: dict[str, Any], kind: type[msgspec.Struct], where
 def _variables() -> dict[str, tuple[str, ...]]:
     """Return the path of the key behind each variable of the environment."""
     nested = sections()
-    paths = [(key,) for key in config_keys() if key not in nested]
+    paths: list[tuple[str, ...]] = [(key,) for key in config_keys() if key not in nested]
     paths += [(name, key) for name, kind in nested.items() for key in kind.__struct_fields__]
     return {ENVIRONMENT_PREFIX + "__".join(path).upper(): path for path in paths}
 

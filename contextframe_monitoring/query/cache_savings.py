@@ -17,10 +17,15 @@ _SAMPLE_TOKENS = 1_000
 """A price is asked for a call of this size: sums of a day would seem to be one call with a large
 context, which has another price. The result is exact to a nano-dollar in a thousand tokens."""
 _RATES_MAX = 4_096
-_COLUMNS = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
+_CALLS = (
+    Usage(requests=0, input_tokens=_SAMPLE_TOKENS),
+    Usage(requests=0, cache_read_tokens=_SAMPLE_TOKENS),
+    Usage(requests=0, cache_write_5m_tokens=_SAMPLE_TOKENS),
+    Usage(requests=0, cache_write_1h_tokens=_SAMPLE_TOKENS),
+)
 
 _Rates = tuple[int, ...]
-"""Nano-dollars of `_SAMPLE_TOKENS` in each of `_COLUMNS`."""
+"""Nano-dollars of `_SAMPLE_TOKENS` of input, cache read, 5-minute and 1-hour write."""
 
 
 class CatalogueSavings:
@@ -60,9 +65,8 @@ class CatalogueSavings:
             return None
         at_us = microseconds(datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=UTC))
         found = []
-        for column in _COLUMNS:
-            usage = Usage(requests=0, **{column: _SAMPLE_TOKENS})
-            amount = self._catalogue.cost(provider, model, usage, at_us).amount_nano_usd
+        for call in _CALLS:
+            amount = self._catalogue.cost(provider, model, call, at_us).amount_nano_usd
             if amount is None:
                 return None
             found.append(amount)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from contextframe_monitoring.core.config import (
@@ -43,8 +43,10 @@ def load_config(path: str | None, environ: Mapping[str, str], **overrides: Any) 
         if section not in values:
             raise
         where = f"{path}, line {_line_of(error.key, text)}"
-        names = [f"{section}.{one}" for one in sections()[section].__struct_fields__] if key else ()
-        raise UnknownKeyError(error.key, names or config_keys(), where) from None
+        names: Iterable[str] = config_keys()
+        if key:
+            names = (f"{section}.{one}" for one in sections()[section].__struct_fields__)
+        raise UnknownKeyError(error.key, names, where) from None
     except InvalidError as error:
         if error.name.partition(".")[0] not in values:
             raise
