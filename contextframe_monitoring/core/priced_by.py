@@ -38,6 +38,8 @@ class PricedBy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     speed: str | None = None
     more: tuple[tuple[str, int], ...] = ()
     context: tuple[tuple[str, str], ...] = ()
+    quantity: float | None = None
+    """Exact units of a service that are no whole number (seconds of compute)."""
 
 
 class _Details(msgspec.Struct, frozen=True):
@@ -50,7 +52,12 @@ _USUAL = PricedBy()
 
 def with_priced_by(metadata: str | None, usage: Usage) -> str | None:
     """Put what is unusual about a call in front of the JSON object of its fact."""
-    found = PricedBy(**{name: getattr(usage, name) for name in PricedBy.__struct_fields__})
+    found = {name: getattr(usage, name) for name in PricedBy.__struct_fields__[:-1]}
+    return with_details(metadata, PricedBy(**found))
+
+
+def with_details(metadata: str | None, found: PricedBy) -> str | None:
+    """Put what a price depends on in front of a JSON object, where it is not the usual."""
     if found == _USUAL:
         return metadata
     rest = (metadata or "{}")[1:]
@@ -64,6 +71,12 @@ def usage_of_fact(columns: Mapping[str, Any], metadata: str | None) -> Usage:
     Raises `ValueError` (msgspec's `DecodeError`) when its metadata was cut, `InvalidError` when its
     counts can't be.
     """
-    details = _DETAILS.decode(metadata) if metadata else _Details()
+    given = msgspec.structs.asdict(priced_by(metadata))
+    del given["quantity"]
     counts: dict[str, Any] = {name: columns[name] or 0 for name in TOKEN_COLUMNS}
-    return Usage(**counts, **msgspec.structs.asdict(details.priced_by))
+    return Usage(**counts, **given)
+
+
+def priced_by(metadata: str | None) -> PricedBy:
+    """Return what the metadata of a fact says. Raises `ValueError` when it was cut."""
+    return _DETAILS.decode(metadata).priced_by if metadata else _USUAL

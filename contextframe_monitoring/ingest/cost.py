@@ -16,7 +16,12 @@ from contextframe_monitoring.core import arguments
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.money import nano_usd, usd
-from contextframe_monitoring.core.priced_by import TOKEN_COLUMNS, with_priced_by
+from contextframe_monitoring.core.priced_by import (
+    TOKEN_COLUMNS,
+    PricedBy,
+    with_details,
+    with_priced_by,
+)
 from contextframe_monitoring.core.pricing_config import PricingConfig
 from contextframe_monitoring.core.privacy import bounded_name
 from contextframe_monitoring.core.records import CostRecord, Provenance
@@ -330,6 +335,8 @@ class CostCalculator:
         cost = (await self._catalogue()).service_cost(
             kind, operation, quantity, facts["time_us"], name=service
         )
+        if quantity != round(quantity):
+            facts["metadata"] = with_details(facts["metadata"], PricedBy(quantity=quantity))
         record = self._record(
             cost,
             facts,
