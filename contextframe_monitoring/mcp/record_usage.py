@@ -16,7 +16,7 @@ from contextframe_monitoring.core.money import usd
 from contextframe_monitoring.core.records import CostRecord, Origin
 from contextframe_monitoring.core.sayings import usd as dollars
 from contextframe_monitoring.core.token_usage import Usage
-from contextframe_monitoring.mcp.agent import agent_of
+from contextframe_monitoring.mcp.agent import NOBODY, agent_of, client_of
 from contextframe_monitoring.mcp.answers import answer
 from contextframe_monitoring.monitor import Monitor
 
@@ -93,7 +93,9 @@ def _refuse_when_off(monitor: Monitor) -> None:
 
 def _origin(ctx: Context, monitor: Monitor) -> Origin:
     """Return who used the tokens: not our own server, whose records stay out of reports."""
-    agent_id, agent_source = agent_of(ctx.request_context)
+    known = ctx.session.client_params
+    client = client_of({"name": known.client_info.name}) if known is not None else NOBODY
+    agent_id, agent_source = agent_of(ctx.request_context, client)
     return Origin(
         server=monitor.config.server,
         environment=monitor.config.environment,
