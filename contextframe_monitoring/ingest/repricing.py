@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from contextframe_monitoring.core.errors import InvalidError, UnavailableError
 from contextframe_monitoring.core.priced_by import TOKEN_COLUMNS, priced_by, usage_of_fact
@@ -29,7 +27,7 @@ from contextframe_monitoring.core.service_prices import ServiceKind
 from contextframe_monitoring.core.windows import to_us
 from contextframe_monitoring.ingest.cost import SOURCE
 from contextframe_monitoring.ingest.transcripts.settlement import corrections, marked
-from contextframe_monitoring.store.schemas import COST
+from contextframe_monitoring.store.cost_rows import rows_of_source
 from contextframe_monitoring.store.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -78,6 +76,7 @@ class _Standing:
     is_restated: bool = False
 
 
+_FIRST = _Correction()
 _REVISED = '{"revision":'
 _CORRECTION = msgspec.json.Decoder(_Correction)
 
@@ -114,41 +113,33 @@ def _standings(snapshot: Snapshot) -> dict[str, _Standing]:
     """Return what corrections say, by fact; a fact without corrections is not among them."""
     found: list[tuple[int, _Correction, Mapping[str, Any]]] = []
     columns = ("amount_nano_usd", "provenance", "metadata")
-    for batch in snapshot.batches(COST, columns, None, None):
-        ours = batch.filter(pc.match_substring(batch.column(2), '"fact":"'))
-        for row in ours.to_pylist():
-            details = _decoded(row["metadata"])
-            if details is not None and details.fact is not None and details.revision:
-                found.append((details.revision, details, row))
+    for row in rows_of_source(snapshot, columns, SOURCE, metadata_has='"fact":"'):
+        details = _decoded(row["metadata"])
+        if details is not None and details.fact is not None and details.revision:
+            found.append((details.revision, details, row))
     standings: dict[str, _Standing] = {}
-    for revision, details, row in sorted(found, key=lambda item: item[0]):
+    for revision, details, correction in sorted(found, key=lambda item: item[0]):
         standing = standings.setdefault(details.fact or "", _Standing())
         standing.revision = revision
         standing.calls += details.calls
-        standing.change_nano_usd += row["amount_nano_usd"] or 0
+        standing.change_nano_usd += correction["amount_nano_usd"] or 0
         if details.calls == 1:
-            standing.is_restated, standing.provenance = True, row["provenance"]
+            standing.is_restated, standing.provenance = True, correction["provenance"]
     return standings
 
 
 def _facts(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
     """Yield the rows of facts that may be priced again, as they were first recorded."""
-    for batch in snapshot.batches(COST, _COLUMNS, None, None):
-        table = pa.Table.from_batches([batch])
-        ours = pc.and_(
-            pc.equal(table["source"].cast(pa.string()), SOURCE),
-            pc.fill_null(pc.equal(table["provenance"].cast(pa.string()), "computed"), True),  # noqa: FBT003 - pyarrow's own order
-        )
-        for row in table.filter(ours).to_pylist():
-            details = _decoded(row["metadata"])
-            if details is not None and not details.revision:
-                yield row
+    for row in rows_of_source(snapshot, _COLUMNS, SOURCE):
+        details = _decoded(row["metadata"])
+        if row["provenance"] in (None, "computed") and details == _FIRST:
+            yield row
 
 
 def _decoded(metadata: str | None) -> _Correction | None:
     """Return None for a correction that was cut: then nothing is known of its fact."""
     if not metadata or not metadata.startswith(_REVISED):
-        return _Correction()
+        return _FIRST
     try:
         return _CORRECTION.decode(metadata)
     except ValueError:

@@ -76,9 +76,8 @@ def test_cache_savings_are_reads_at_the_price_of_input_less_what_writing_cost_mo
 def test_savings_of_a_model_without_a_price_are_not_known(tmp_path: Path) -> None:
     uri = str(tmp_path / "store")
     with Monitor.open(store=uri, start_keeper=False) as monitor:
-        asyncio.run(
-            monitor.cost.track_llm_usage("nobody", "no-model", 1, 1, cache_read_tokens=9)  # type: ignore[arg-type]
-        )
+        call = monitor.cost.track_llm_usage("nobody", "no-model", 1, 1, cache_read_tokens=9)
+        asyncio.run(call)  # type: ignore[arg-type]
     assert cost_of(uri)["cache_savings"] is None
 
 
