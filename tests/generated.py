@@ -52,19 +52,27 @@ def _tool_table() -> str:
 
 def _configuration() -> str:
     lines = ["# Every key with its default. Uncomment what you change.", ""]
-    defaults = MonitoringConfig()
-    for key, meaning in _meanings().items():
-        lines += [f"# {line}" for line in textwrap.wrap(meaning, 96)]
-        value = getattr(defaults, key)
-        shown = "..." if value is None else json.dumps(value)
-        lines += [f"# {key} = {shown}", ""]
+    nested = config_module.sections()
+    meanings = _meanings(MonitoringConfig)
+    for key in (key for key in meanings if key not in nested):
+        lines += _commented(key, meanings[key], getattr(MonitoringConfig(), key))
+    for section, kind in nested.items():
+        lines += [f"# {line}" for line in textwrap.wrap(meanings[section], 96)]
+        lines += [f"# [{section}]", ""]
+        for key, meaning in _meanings(kind).items():
+            lines += _commented(key, meaning, getattr(kind(), key))
     return "\n".join(lines)
 
 
-def _meanings() -> dict[str, str]:
+def _commented(key: str, meaning: str, default: object) -> list[str]:
+    shown = "..." if default is None else json.dumps(default)
+    return [*(f"# {line}" for line in textwrap.wrap(meaning, 96)), f"# {key} = {shown}", ""]
+
+
+def _meanings(kind: type) -> dict[str, str]:
     """Return what stands below each key in the source."""
-    tree = ast.parse(inspect.getsource(config_module))
-    [found] = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "MonitoringConfig"]
+    [found] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(found, ast.ClassDef)
     meanings: dict[str, str] = {}
     key = ""
     for node in found.body:

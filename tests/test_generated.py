@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contextframe_monitoring.core.config import config_keys
+from contextframe_monitoring.core.config import config_keys, sections
 from tests.generated import ROOT, files
 
 GENERATED = files()
@@ -22,6 +22,11 @@ def test_the_example_configuration_names_every_key() -> None:
     text = (ROOT / "examples" / "monitoring.toml").read_text(encoding="utf-8")
     lines = [line.removeprefix("# ") for line in text.splitlines() if " = " in line]
     keys = [line.split(" = ")[0] for line in lines]
-    assert keys == list(config_keys())
+    nested = sections()
+    inner = [key for kind in nested.values() for key in kind.__struct_fields__]
+    assert keys == [*(key for key in config_keys() if key not in nested), *inner]
+    assert [f"[{name}]" for name in nested] == [
+        line.removeprefix("# ") for line in text.splitlines() if line.startswith("# [")
+    ]
     known = "\n".join(line for line in lines if not line.endswith("..."))
     assert tomllib.loads(known)

@@ -12,6 +12,7 @@ from contextframe_monitoring.cli.importing import import_transcripts
 from contextframe_monitoring.cli.installing import install, uninstall
 from contextframe_monitoring.cli.pricing import prices
 from contextframe_monitoring.cli.purging import purge
+from contextframe_monitoring.cli.reconciling import reconcile
 from contextframe_monitoring.cli.reporting import report, verify
 from contextframe_monitoring.cli.serving import keep, serve
 from contextframe_monitoring.cli.wrapping import wrap
@@ -28,6 +29,7 @@ app.add_typer(report, name="report")
 app.command("import")(import_transcripts)
 app.command()(verify)
 app.add_typer(prices, name="prices")
+app.command()(reconcile)
 app.command()(export)
 app.command()(keep)
 app.command()(install)

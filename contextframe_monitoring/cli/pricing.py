@@ -17,10 +17,12 @@ from contextframe_monitoring.cli.options import (
     FINDING,
     ConfigOption,
     JsonOption,
+    StoreOption,
     console,
     edge,
     settings,
 )
+from contextframe_monitoring.cli.repricing import print_unknown, reprice, unknown_cost
 from contextframe_monitoring.core.errors import InvalidError, MonitoringError
 from contextframe_monitoring.core.price_explained import Disagreement, Explanation
 from contextframe_monitoring.core.pricing_config import PricingConfig
@@ -29,7 +31,7 @@ from contextframe_monitoring.store.catalogue import Catalogue
 
 _LINE_BYTES_MAX = 1 << 20
 
-prices = typer.Typer(no_args_is_help=True, help="Prices: list, check, quote.")
+prices = typer.Typer(no_args_is_help=True, help="Prices: list, check, quote, reprice.")
 
 At = Annotated[
     str | None, typer.Option("--at", metavar="DATE", help="ISO 8601 date or time. Default: now.")
@@ -65,13 +67,19 @@ def list_prices(
 
 @prices.command()
 @edge
-def check(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Which entries of the price files differ from the base catalogue, and which files are read."""
+def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Which price files are read, which of their entries differ from the base catalogue, and what
+    in the store has no price.
+    """
     catalogue = _catalogue(config)
     status = catalogue.status()
     found = [_differs(one) for one in catalogue.disagreements()]
+    unknown = unknown_cost(store, config)
     if json:
-        typer.echo(json_module.dumps({**status, "disagreements": found}, indent=2))
+        listed = unknown.model_dump()
+        typer.echo(
+            json_module.dumps({**status, "disagreements": found, "unknown": listed}, indent=2)
+        )
         return
     console.print(f"base: {status['base']}; {status['entries']} entries in", highlight=False)
     for file in status["files"]:
@@ -80,6 +88,10 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     for row in found:
         table.add_row(*(escape(str(row[name] or "-")) for name in _COLUMNS))
     console.print(table)
+    print_unknown(unknown)
+
+
+prices.command()(reprice)
 
 
 @prices.command()

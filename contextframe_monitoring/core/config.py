@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
@@ -93,6 +94,9 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     timezone: str = "UTC"
     """Default IANA time zone of reports."""
 
+    budget: BudgetSettings = BudgetSettings()
+    """What may be spent."""
+
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
         for key, kind in _field_types().items():
@@ -124,18 +128,36 @@ def config_keys() -> tuple[str, ...]:
     return MonitoringConfig.__struct_fields__
 
 
+def sections() -> dict[str, type[msgspec.Struct]]:
+    """Return the keys that are tables of keys, and what they hold."""
+    return {
+        name: kind
+        for name, kind in _field_types().items()
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    }
+
+
 def config_from(
     values: Mapping[str, Any], where: str, environ: Mapping[str, str]
 ) -> MonitoringConfig:
     """Build a configuration from the table of a file, overridden by the environment.
 
-    `where` names the file in errors. Raises `UnknownKeyError` or `InvalidError`.
+    `where` names the file in errors. A variable of a section carries two underscores:
+    `CONTEXTFRAME_MONITORING_BUDGET__MONTHLY_USD`. Raises `UnknownKeyError` or `InvalidError`.
     """
     known = config_keys()
     for key in values:
         if key not in known:
             raise UnknownKeyError(key, known, where)
-    return MonitoringConfig(**{**values, **_from_environment(environ, known)})
+    given = _from_environment(environ)
+    found = {**values, **given}
+    for name, kind in sections().items():
+        if name in found:
+            table = values.get(name, {})
+            if not isinstance(table, Mapping):
+                raise InvalidError(name, table, f"expected a table: [{name}]")
+            found[name] = _section(name, {**table, **given.get(name, {})}, kind, where)
+    return MonitoringConfig(**found)
 
 
 def changed(config: MonitoringConfig, values: Mapping[str, Any]) -> MonitoringConfig:
@@ -146,17 +168,42 @@ def changed(config: MonitoringConfig, values: Mapping[str, Any]) -> MonitoringCo
     return msgspec.structs.replace(config, **values) if values else config
 
 
-def _from_environment(environ: Mapping[str, str], known: tuple[str, ...]) -> dict[str, Any]:
+def _section(name: str, table: dict[str, Any], kind: type[msgspec.Struct], where: str) -> Any:
+    types = typing.get_type_hints(kind, include_extras=True)
+    for key, value in table.items():
+        if key not in types:
+            names = (f"{name}.{known}" for known in types)
+            raise UnknownKeyError(f"{name}.{key}", names, where)
+        try:
+            table[key] = msgspec.convert(value, types[key])
+        except msgspec.ValidationError as error:
+            raise InvalidError(f"{name}.{key}", value, _allowed(error, types[key])) from None
+    return kind(**table)
+
+
+def _variables() -> dict[str, tuple[str, ...]]:
+    """Return the path of the key behind each variable of the environment."""
+    nested = sections()
+    paths: list[tuple[str, ...]] = [(key,) for key in config_keys() if key not in nested]
+    paths += [(name, key) for name, kind in nested.items() for key in kind.__struct_fields__]
+    return {ENVIRONMENT_PREFIX + "__".join(path).upper(): path for path in paths}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values by key, those of a section in a dictionary of their own."""
     found: dict[str, Any] = {}
+    known = _variables()
     for name, text in environ.items():
         if not name.startswith(ENVIRONMENT_PREFIX) or name == FILE_VARIABLE:
             continue
-        key = name[len(ENVIRONMENT_PREFIX) :].lower()
-        if key not in known:
-            raise UnknownKeyError(
-                name, (ENVIRONMENT_PREFIX + k.upper() for k in known), "environment"
-            )
-        found[key] = _parsed(name, text, _field_types()[key])
+        path = known.get(name.upper())
+        if path is None:
+            raise UnknownKeyError(name, known, "environment")
+        if len(path) == 1:
+            found[path[0]] = _parsed(name, text, _field_types()[path[0]])
+        else:
+            types = typing.get_type_hints(sections()[path[0]], include_extras=True)
+            found.setdefault(path[0], {})[path[1]] = _parsed(name, text, types[path[1]])
     return found
 
 

@@ -10,6 +10,7 @@ from contextframe_monitoring.core.errors import shown
 
 if TYPE_CHECKING:
     from contextframe_monitoring.core.reports import CostReport, PerformanceReport, UsageReport
+    from contextframe_monitoring.core.reports.cost import Projection
     from contextframe_monitoring.core.reports.report import Period
     from contextframe_monitoring.core.status import StatusReport, WriterStatus
 
@@ -73,13 +74,22 @@ def say_cost(report: CostReport) -> Said:
     if report.projection is not None and report.projection.estimated_total is not None:
         lines.append(
             f"projected to the end of the period: {usd(report.projection.estimated_total)}, "
-            f"{report.projection.budget_status}"
+            f"{report.projection.budget_status}{_days_left(report.projection)}"
         )
+    if report.cache_savings:
+        lines.append(f"saved by caches: {usd(report.cache_savings)}")
     lines += [
         f"{cell(row.category)}: {usd(row.cost)}{_share(row.percentage)}, {count(row.count, 'fact')}"
         for row in report.breakdown[:_LINES_MAX]
     ]
     return Said(headline, [*lines, *_more(report.more, report.omitted)])
+
+
+def _days_left(projection: Projection) -> str:
+    days = projection.days_until_budget_limit
+    if projection.budget is None or days is None:
+        return ""
+    return f", {days:g} days until the limit of {usd(projection.budget)}"
 
 
 def say_status(report: StatusReport) -> Said:

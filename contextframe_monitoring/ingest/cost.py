@@ -16,10 +16,18 @@ from contextframe_monitoring.core import arguments
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.money import nano_usd, usd
+from contextframe_monitoring.core.priced_by import (
+    TOKEN_COLUMNS,
+    PricedBy,
+    with_details,
+    with_priced_by,
+)
 from contextframe_monitoring.core.pricing_config import PricingConfig
-from contextframe_monitoring.core.privacy import attribute_pairs, bounded_name, metadata_json
-from contextframe_monitoring.core.records import CostRecord, Origin, Provenance
+from contextframe_monitoring.core.privacy import bounded_name
+from contextframe_monitoring.core.records import CostRecord, Provenance
+from contextframe_monitoring.core.response_usage import response_usage
 from contextframe_monitoring.core.token_usage import Usage
+from contextframe_monitoring.ingest.cost_dimensions import CostDimensions
 from contextframe_monitoring.ingest.origins import Origins
 from contextframe_monitoring.ingest.recorder import Recorder
 
@@ -64,9 +72,9 @@ class CostCalculator:
         self.llm_pricing = self.pricing_config.llm_pricing
         self.storage_pricing = self.pricing_config.storage_pricing
         self._recorder = recorder or Recorder(None)
-        self._origins = origins or Origins(settings)
-        self._chars_max = settings.text_chars_max
-        self._clock = clock or _system_clock()
+        self._dimensions = CostDimensions(
+            origins or Origins(settings), settings.text_chars_max, clock or _system_clock()
+        )
         self._reports = reports
         self._opened: Catalogue | None = None
 
@@ -106,19 +114,81 @@ class CostCalculator:
             batch=batch,
             service_tier=service_tier,
         )
-        facts = self._facts(dimensions, agent_id, operation_id)
-        catalogue = await self._catalogue()
-        cost = catalogue.cost(provider, model, usage, facts["time_us"])
+        record = await self.track_usage(
+            provider,
+            model,
+            usage,
+            operation_id=operation_id,
+            agent_id=agent_id,
+            reported_cost_usd=reported_cost_usd,
+            **dimensions,
+        )
+        return _dollars(record)
+
+    async def track_response(
+        self,
+        body: Mapping[str, Any] | str | bytes,
+        provider: str | None = None,
+        *,
+        model: str | None = None,
+        operation_id: str | None = None,
+        agent_id: str | None = None,
+        **dimensions: Any,
+    ) -> Decimal | None:
+        """Record one call of a model by the raw body of its answer (Anthropic, OpenAI and whoever
+        speaks its dialect, Gemini).
+
+        `provider` and `model` win over what the body says; a body without usage is a call of
+        unknown cost. Nothing but counts and names is read.
+        """
+        found = response_usage(body, provider, model)
+        record = await self.track_usage(
+            found.provider,
+            found.model,
+            found.usage,
+            operation_id=operation_id or found.response_id,
+            agent_id=agent_id,
+            reported_cost_usd=found.reported_cost_usd,
+            **dimensions,
+        )
+        return _dollars(record)
+
+    async def track_usage(
+        self,
+        provider: str,
+        model: str,
+        usage: Usage | None,
+        *,
+        operation_id: str | None = None,
+        agent_id: str | None = None,
+        reported_cost_usd: Decimal | float | None = None,
+        **dimensions: Any,
+    ) -> CostRecord:
+        """Record one call of a model and return what was recorded; `usage` None is unknown.
+
+        A cost that the caller was told is kept beside the computed one, and stands for it
+        (provenance `reported`) where there is no price.
+        """
+        facts = self._dimensions.columns(dimensions, agent_id, operation_id)
+        reported = None
+        if reported_cost_usd is not None:
+            reported = nano_usd(reported_cost_usd, "reported_cost_usd", minimum=0)
+        columns: dict[str, Any] = {}
+        cost: Cost | None = None
+        if usage is not None:
+            cost = (await self._catalogue()).cost(provider, model, usage, facts["time_us"])
+            columns = {name: getattr(usage, name) for name in TOKEN_COLUMNS}
+            columns["units"] = usage.context_tokens + usage.output_tokens
+            facts["metadata"] = with_priced_by(facts["metadata"], usage)
         return self._record(
             cost,
             facts,
             cost_type="llm",
-            provider=arguments.text("provider", provider),
-            model=arguments.text("model", model),
+            provider=bounded_name(arguments.text("provider", provider)),
+            model=bounded_name(arguments.text("model", model)),
             operation="completion",
-            units=usage.context_tokens + output_tokens,
-            reported_nano_usd=None if reported_cost_usd is None else nano_usd(reported_cost_usd),
-            tokens={name: getattr(usage, name) for name in _TOKENS},
+            reported_nano_usd=reported,
+            **columns,
         )
 
     async def track_storage_usage(
@@ -139,7 +209,7 @@ class CostCalculator:
             arguments.choice("operation", operation, STORAGE_OPERATIONS),
             arguments.count("size_bytes", size_bytes),
             service,
-            self._facts(dimensions, agent_id, operation_id),
+            self._dimensions.columns(dimensions, agent_id, operation_id),
         )
 
     async def track_bandwidth_usage(
@@ -158,7 +228,7 @@ class CostCalculator:
             arguments.choice("direction", direction, ("egress", "ingress")),
             arguments.count("size_bytes", size_bytes),
             service,
-            self._facts(dimensions, agent_id, operation_id),
+            self._dimensions.columns(dimensions, agent_id, operation_id),
         )
 
     async def track_compute_usage(
@@ -176,7 +246,7 @@ class CostCalculator:
             "second",
             arguments.number("seconds", seconds, 0),
             service,
-            self._facts(dimensions, agent_id, operation_id),
+            self._dimensions.columns(dimensions, agent_id, operation_id),
         )
 
     async def track_api_cost(
@@ -194,7 +264,7 @@ class CostCalculator:
             "call",
             arguments.count("calls", calls),
             arguments.text("service", service),
-            self._facts(dimensions, agent_id, operation_id),
+            self._dimensions.columns(dimensions, agent_id, operation_id),
         )
 
     def track_known_cost(
@@ -210,7 +280,7 @@ class CostCalculator:
         **dimensions: Any,
     ) -> Decimal:
         """Record a cost that the caller knows, in USD; it is `reported`, not computed."""
-        facts = self._facts(dimensions, agent_id, operation_id)
+        facts = self._dimensions.columns(dimensions, agent_id, operation_id)
         amount = nano_usd(cost)
         tokens: dict[str, Any] = {
             "input_tokens": arguments.optional_count("tokens_input", tokens_input),
@@ -265,7 +335,9 @@ class CostCalculator:
         cost = (await self._catalogue()).service_cost(
             kind, operation, quantity, facts["time_us"], name=service
         )
-        return self._record(
+        if quantity != round(quantity):
+            facts["metadata"] = with_details(facts["metadata"], PricedBy(quantity=quantity))
+        record = self._record(
             cost,
             facts,
             cost_type=kind,
@@ -273,75 +345,27 @@ class CostCalculator:
             operation=operation,
             units=round(quantity),
         )
+        return _dollars(record)
 
-    def _record(
-        self,
-        cost: Cost,
-        facts: dict[str, Any],
-        *,
-        tokens: Mapping[str, Any] | None = None,
-        **columns: Any,
-    ) -> Decimal | None:
-        provenance: Provenance | None = None if cost.amount_nano_usd is None else "computed"
-        for name in ("provider", "model"):
-            if columns.get(name) is not None:
-                columns[name] = bounded_name(columns[name])
-        self._recorder.record(
-            CostRecord(
-                amount_nano_usd=cost.amount_nano_usd,
-                provenance=provenance,
-                price_id=cost.price_id,
-                source=SOURCE,
-                **(tokens or {}),
-                **columns,
-                **facts,
-            )
+    def _record(self, cost: Cost | None, facts: dict[str, Any], **columns: Any) -> CostRecord:
+        amount = None if cost is None else cost.amount_nano_usd
+        provenance: Provenance | None = None if amount is None else "computed"
+        if amount is None and columns.get("reported_nano_usd") is not None:
+            amount, provenance = columns["reported_nano_usd"], "reported"
+        record = CostRecord(
+            amount_nano_usd=amount,
+            provenance=provenance,
+            price_id=None if cost is None else cost.price_id,
+            source=SOURCE,
+            **columns,
+            **facts,
         )
-        return None if cost.amount_nano_usd is None else usd(cost.amount_nano_usd)
-
-    def _facts(
-        self, given: dict[str, Any], agent_id: str | None, operation_id: str | None
-    ) -> dict[str, Any]:
-        """Check the dimensions that all calls share and return them as columns of a record."""
-        unknown = set(given) - _DIMENSIONS
-        if unknown:
-            raise TypeError(f"unknown argument {min(unknown)!r}; known: {sorted(_DIMENSIONS)}")
-        attributes = dict(arguments.mapping("attributes", given.get("attributes")) or {})
-        for name in _LABELS:
-            value = arguments.optional_text(name, given.get(name))
-            if value is not None:
-                attributes[name] = value
-        at = given.get("at")
-        metadata = arguments.mapping("metadata", given.get("metadata"))
-        fact_id = arguments.optional_text("fact_id", given.get("fact_id"))
-        operation = arguments.optional_text("operation_id", operation_id)
-        return {
-            "time_us": self._clock.now_us() if at is None else arguments.moment_us("at", at),
-            "attributes": attribute_pairs(attributes, self._chars_max),
-            "metadata": metadata_json(metadata, self._chars_max),
-            "fact_id": None if fact_id is None else bounded_name(fact_id),
-            "operation_id": None if operation is None else bounded_name(operation),
-            "origin": self._origin(given, agent_id),
-        }
-
-    def _origin(self, given: dict[str, Any], agent_id: str | None) -> Origin:
-        return self._origins.of(
-            arguments.optional_text("agent_id", agent_id),
-            arguments.optional_text("user_id", given.get("user_id")),
-            arguments.optional_text("session_id", given.get("session_id")),
-        )
+        self._recorder.record(record)
+        return record
 
 
-_TOKENS = (
-    "input_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-)
-_LABELS = ("purpose", "feature", "user_tier")
-_DIMENSIONS = {*_LABELS, "user_id", "session_id", "attributes", "metadata", "fact_id", "at"}
+def _dollars(record: CostRecord) -> Decimal | None:
+    return None if record.amount_nano_usd is None else usd(record.amount_nano_usd)
 
 
 def _pricing_of(config: MonitoringConfig) -> PricingConfig:

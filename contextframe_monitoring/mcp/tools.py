@@ -21,6 +21,7 @@ from contextframe_monitoring.core.sayings import (
 )
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.answers import answer, fitted, structure
+from contextframe_monitoring.mcp.record_usage import add_record_usage
 from contextframe_monitoring.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ TOOL_NAMES = (
     "get_cost_report",
     "export_metrics",
     "get_monitoring_status",
+    "record_usage",
 )
 TOKENS_DEFAULT, TOKENS_MAX = 2_000, 20_000
 
@@ -121,6 +123,7 @@ def add_tools(server: MCPServer, monitor: Monitor) -> None:
     _add_reports(server, monitor)
     _add_status(server, monitor)
     _add_export(server, monitor)
+    add_record_usage(server, monitor)
     for name in TOOL_NAMES:
         for schema in adapter.tool_schemas(server, name):
             schema.pop("description", None)

@@ -37,12 +37,10 @@ Labels = tuple[str | None, ...]
 class CostSum:
     """What a group costs: known nano-dollars, the facts behind them, and those without a price.
 
-    `priced_rows` tells a cost of 0 from none. Tokens are those of all facts, in the order of
-    `TOKENS`.
+    Tokens are those of all facts, in the order of `TOKENS`.
     """
 
     nano_usd: int
-    priced_rows: int
     count: int
     unknown: int
     tokens: tuple[int, ...]
@@ -50,7 +48,8 @@ class CostSum:
     @property
     def known_nano_usd(self) -> int | None:
         """The cost, None when there are facts and none of them has a price."""
-        return None if self.unknown > 0 and not self.priced_rows else self.nano_usd
+        priced = self.nano_usd or self.count > self.unknown
+        return None if self.unknown > 0 and not priced else self.nano_usd
 
     @property
     def is_something(self) -> bool:
@@ -118,7 +117,6 @@ class CostCube:
         groups = len(labels)
         columns = zip(
             self._nano_usd.regrouped(codes, groups),
-            self._nano_usd.known.regrouped(codes, groups),
             self._counts.regrouped(codes, groups),
             self._unknown.regrouped(codes, groups),
             zip(*(sums.regrouped(codes, groups) for sums in self._tokens), strict=True),

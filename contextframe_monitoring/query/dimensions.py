@@ -8,6 +8,7 @@ from contextframe_monitoring.core.buckets import BUCKET_UNITS, buckets
 from contextframe_monitoring.core.errors import InvalidError
 from contextframe_monitoring.core.windows import Window
 from contextframe_monitoring.query.keys import AttributeKey, ColumnKey, Condition, Key, TimeKey
+from contextframe_monitoring.query.model_key import ModelKey
 from contextframe_monitoring.store.schemas import COST, PERFORMANCE, USAGE
 
 ATTRIBUTE_PREFIX = "attribute:"
@@ -100,6 +101,8 @@ def key_for(table: str, name: str, window: Window) -> Key:
     for unit in BUCKET_UNITS:
         if name == unit:
             return TimeKey(buckets(window, unit))
+    if (table, name) == (COST, "model"):
+        return ModelKey()
     if name in _COLUMNS[table]:
         column, condition = _COLUMNS[table][name]
         return ColumnKey(column, condition)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from decimal import Decimal
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
@@ -20,6 +19,7 @@ from contextframe_monitoring.core.reports import (
 )
 from contextframe_monitoring.core.status import OwnWriter, StatusReport, VerifyReport
 from contextframe_monitoring.core.windows import parse_window
+from contextframe_monitoring.query.cache_savings import CatalogueSavings
 from contextframe_monitoring.query.completeness import verify
 from contextframe_monitoring.query.cost import cost_report
 from contextframe_monitoring.query.health import status_report
@@ -43,6 +43,7 @@ class Reports:
     def __init__(self, store: Store, config: MonitoringConfig, clock: Clock) -> None:
         """Nothing is read yet."""
         self.store, self.config, self._clock = store, config, clock
+        self._savings = CatalogueSavings(config.pricing_config_path)
 
     def question(
         self,
@@ -82,9 +83,15 @@ class Reports:
         """Return the usage report."""
         return usage_report(Snapshot(self.store), query, self.config)
 
-    def cost(self, query: ReportQuery, monthly_budget: Decimal | None = None) -> CostReport:
-        """Return the cost report."""
-        return cost_report(Snapshot(self.store), query, self.config, monthly_budget=monthly_budget)
+    def cost(self, query: ReportQuery) -> CostReport:
+        """Return the cost report, measured against the budget of the configuration."""
+        return cost_report(
+            Snapshot(self.store),
+            query,
+            self.config,
+            monthly_budget=self.config.budget.monthly_usd,
+            savings=self._savings,
+        )
 
     def performance_summary(self, period: str) -> PerformanceSummary:
         """Return the summary of a period in the words of the statistics seed."""
@@ -112,6 +119,8 @@ class Reports:
             group_by,
             config=self.config,
             now_us=self._clock.now_us(),
+            monthly_budget=self.config.budget.monthly_usd,
+            savings=self._savings,
         )
 
     def status(self, own: OwnWriter | None = None) -> StatusReport:

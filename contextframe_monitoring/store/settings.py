@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from contextframe_monitoring.core.config import (
@@ -13,6 +13,7 @@ from contextframe_monitoring.core.config import (
     changed,
     config_from,
     config_keys,
+    sections,
 )
 from contextframe_monitoring.core.errors import (
     InvalidError,
@@ -38,12 +39,16 @@ def load_config(path: str | None, environ: Mapping[str, str], **overrides: Any) 
     try:
         config = config_from(values, path or "the configuration", environ)
     except UnknownKeyError as error:
-        if error.key not in values:
+        section, _, key = error.key.partition(".")
+        if section not in values:
             raise
         where = f"{path}, line {_line_of(error.key, text)}"
-        raise UnknownKeyError(error.key, config_keys(), where) from None
+        names: Iterable[str] = config_keys()
+        if key:
+            names = (f"{section}.{one}" for one in sections()[section].__struct_fields__)
+        raise UnknownKeyError(error.key, names, where) from None
     except InvalidError as error:
-        if error.name not in values:
+        if error.name.partition(".")[0] not in values:
             raise
         place = f"{path}, line {_line_of(error.name, text)}: {error.name}"
         raise InvalidError(place, error.value, error.allowed) from None
@@ -85,7 +90,14 @@ def _table_of(path: str, text: str) -> dict[str, Any]:
 
 
 def _line_of(key: str, text: str) -> int:
-    """Return the number of the line that sets a top-level key or opens its table."""
+    """Return the number of the line that sets a key (`budget.monthly_usd`: in that section) or
+    opens its table.
+    """
+    section, _, inner = key.partition(".")
+    if inner:
+        before = _line_of(section, text) - 1
+        lines = text.splitlines(keepends=True)
+        return before + _line_of(inner, "".join(lines[before:]))
     name = rf"[\"']?{re.escape(key)}[\"']?"
     found = re.search(rf"^\s*(?:{name}\s*[=.]|\[+\s*{name}\s*[.\]])", text, re.MULTILINE)
     return text.count("\n", 0, found.end()) + 1 if found else 1

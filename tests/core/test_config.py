@@ -1,7 +1,10 @@
 """The configuration: every key checked, wherever it comes from."""
 
+from decimal import Decimal
+
 import pytest
 
+from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.config import MonitoringConfig, config_from, config_keys
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
 
@@ -118,3 +121,50 @@ def test_every_key_can_come_from_the_environment() -> None:
         if isinstance(value, bool | int | float | str):
             name = f"CONTEXTFRAME_MONITORING_{key.upper()}"
             assert getattr(config_from({}, "f", {name: str(value)}), key) == value
+
+
+def test_a_section_is_a_table_and_the_environment_names_its_keys_with_two_underscores() -> None:
+    assert MonitoringConfig().budget == BudgetSettings(monthly_usd=None)
+    table = {"budget": {"monthly_usd": 12.5}}
+    assert config_from(table, "f", {}).budget == BudgetSettings(monthly_usd=Decimal("12.5"))
+    environ = {"CONTEXTFRAME_MONITORING_BUDGET__MONTHLY_USD": "0.1"}
+    for values in ({}, table):
+        assert config_from(values, "f", environ).budget.monthly_usd == Decimal("0.1")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"budget": {"montly_usd": 3}},
+            "unknown key 'budget.montly_usd' in f: did you mean 'budget.monthly_usd'?",
+        ),
+        ({"budget": 3}, "budget = 3 is not allowed: expected a table: [budget]"),
+        (
+            {"budget": {"monthly_usd": -1}},
+            "budget.monthly_usd = Decimal('-1') is not allowed: expected 0 USD or more",
+        ),
+        (
+            {"budget": {"monthly_usd": True}},
+            "budget.monthly_usd = True is not allowed: expected decimal | null, got bool",
+        ),
+        (
+            {"budget": {"monthly_usd": float("nan")}},
+            "budget.monthly_usd = Decimal('NaN') is not allowed: "
+            "a finite number of USD, at most 9000000000",
+        ),
+    ],
+)
+def test_a_wrong_section_is_refused_by_name(values: dict[str, object], message: str) -> None:
+    with pytest.raises((InvalidError, UnknownKeyError)) as caught:
+        config_from(values, "f", {})
+    assert str(caught.value) == message
+
+
+def test_a_wrong_variable_of_a_section_is_refused_by_name() -> None:
+    with pytest.raises(UnknownKeyError) as caught:
+        config_from({}, "f", {"CONTEXTFRAME_MONITORING_BUDGET__MONTHLY": "1"})
+    assert str(caught.value) == (
+        "unknown key 'CONTEXTFRAME_MONITORING_BUDGET__MONTHLY' in environment: "
+        "did you mean 'CONTEXTFRAME_MONITORING_BUDGET__MONTHLY_USD'?"
+    )

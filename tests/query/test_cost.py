@@ -376,7 +376,7 @@ FACTS = st.lists(
     max_size=30,
 )
 COLUMNS = {
-    "model": lambda r: r.model,
+    "model": lambda r: r.model or "_".join(filter(None, (r.provider, r.operation))) or None,
     "provider": lambda r: r.provider,
     "type": lambda r: r.cost_type,
     "agent": lambda r: r.origin.agent_id,
@@ -391,7 +391,8 @@ def calls(record: CostRecord) -> int:
 def expected(records: list[CostRecord]) -> tuple[Decimal | None, int, int, int]:
     known = [r.amount_nano_usd for r in records if r.amount_nano_usd is not None]
     unknown = sum(calls(r) for r in records if r.amount_nano_usd is None)
-    cost = None if unknown > 0 and not known else usd(sum(known))
+    priced = sum(known) or sum(calls(r) for r in records if r.amount_nano_usd is not None) > 0
+    cost = None if unknown > 0 and not priced else usd(sum(known))
     tokens = sum((r.input_tokens or 0) + (r.output_tokens or 0) for r in records)
     return cost, sum(calls(r) for r in records), unknown, tokens
 

@@ -46,6 +46,18 @@ ERRORS: dict[str, tuple[type[MonitoringError], str]] = {
         UnknownKeyError,
         "unknown key 'enabledd' in FILE, line 3: did you mean 'enabled'?",
     ),
+    "enabled = true\n\n[budget]\n# a month\nmonthly = 3\n": (
+        UnknownKeyError,
+        "unknown key 'budget.monthly' in FILE, line 5: did you mean 'budget.monthly_usd'?",
+    ),
+    "enabled = true\n\n[budget]\nmonthly_usd = -3\n": (
+        InvalidError,
+        "FILE, line 4: budget.monthly_usd = Decimal('-3') is not allowed: expected 0 USD or more",
+    ),
+    "budget.monthly_usd = [3]\n": (
+        InvalidError,
+        "FILE, line 1: budget.monthly_usd = [3] is not allowed: expected decimal | null, got array",
+    ),
     "enabled = true\n[store]\nx = 1\n": (
         InvalidError,
         "FILE, line 2: store = {'x': 1} is not allowed: expected str | null, got object",

@@ -41,7 +41,7 @@ class Costs:
 
     table = COST
     columns: tuple[str, ...] = (
-        "server", "cost_type", "provider", "model", "operation", "amount_nano_usd",
+        "server", "cost_type", "provider", "model", "operation", "amount_nano_usd", "provenance",
         *_TYPES, "reasoning_tokens",
     )  # fmt: skip
 
@@ -85,6 +85,7 @@ class Costs:
         """Add the rows of one batch."""
         if not self._limits.own_server:
             rows = rows.without_own()
+        rows = rows.without_billed()
         if not len(rows):
             return
         provider = self._provider.codes(rows.array("provider"))

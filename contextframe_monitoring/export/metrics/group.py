@@ -15,6 +15,7 @@ from contextframe_monitoring.export.metrics.instruments import Family
 from contextframe_monitoring.export.metrics.series import Vocabulary, matches
 from contextframe_monitoring.query.source import Integers, Mask, Rows
 
+BILLED = "billed"
 SERIES_MAX = 1000
 _LABELS = frozenset(["server", "event", "category", "outcome", "le", "quantile", "reason"])
 
@@ -84,6 +85,11 @@ class Columns(Rows):
         """Return the rows that are not our own server's."""
         own = matches(self.array("server"), OWN_SERVER.__eq__)
         return self.where(~own) if own.any() else self
+
+    def without_billed(self) -> Columns:
+        """Return the rows that are no bills: those say again what was counted already."""
+        billed = matches(self.array("provenance"), BILLED.__eq__)
+        return self.where(~billed) if billed.any() else self
 
     def where(self, mask: Mask) -> Columns:
         """Return the rows for which `mask` is true."""

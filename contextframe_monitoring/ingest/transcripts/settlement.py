@@ -126,7 +126,7 @@ def _settled_fact(
     else:
         after = bill(call, amount, price_id) if call is not None else None
         found = enumerate(corrections(before, after), revision + 1)
-        records = [_marked(record, "revision", number) for number, record in found]
+        records = [marked(record, "revision", number) for number, record in found]
     new_row = FactRow(
         key=fact.key,
         group=fact.group,
@@ -201,12 +201,12 @@ def corrections(before: CostRecord | None, after: CostRecord | None) -> list[Cos
         return [_taken_back(before), after]
     changes = {name: _difference(getattr(after, name), getattr(before, name)) for name in _MEASURES}
     delta = msgspec.structs.replace(after, **changes)
-    return [_marked(delta, "calls", 0)] if any(changes.values()) else []
+    return [marked(delta, "calls", 0)] if any(changes.values()) else []
 
 
 def _taken_back(record: CostRecord) -> CostRecord:
     negatives = {name: _difference(None, getattr(record, name)) for name in _MEASURES}
-    return _marked(msgspec.structs.replace(record, **negatives), "calls", -1)
+    return marked(msgspec.structs.replace(record, **negatives), "calls", -1)
 
 
 def _difference(after: int | None, before: int | None) -> int | None:
@@ -217,7 +217,7 @@ def _dimensions(record: CostRecord) -> CostRecord:
     return msgspec.structs.replace(record, **dict.fromkeys(_MEASURES), price_id=None)
 
 
-def _marked(record: CostRecord, name: str, number: int) -> CostRecord:
+def marked(record: CostRecord, name: str, number: int) -> CostRecord:
     """Put a number in front of what `metadata` holds."""
     rest = (record.metadata or "{}")[1:]
     metadata = f'{{"{name}":{number}{"" if rest == "}" else ","}{rest}'

@@ -69,3 +69,9 @@ def test_a_cost_without_tokens_is_no_call_to_a_model(filled: Filled) -> None:
         cost(cost_type="api", input_tokens=None, cache_read_tokens=None, output_tokens=None)
     )
     assert list(totals(filled, "cost")) == ["contextframe_monitoring.cost USD"]
+
+
+def test_what_was_billed_is_not_counted_again(filled: Filled) -> None:
+    filled.drain(cost(amount_nano_usd=500), cost(amount_nano_usd=700, provenance="billed"))
+    found = totals(filled, "cost")["contextframe_monitoring.cost USD"]
+    assert found == {f"{WHO} cost_type=llm": 5e-7}
