@@ -7,25 +7,27 @@ that its transcript and events tell of.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
 
-from contextframe_monitoring.ingest.transcripts.usage_fact import Door, UsageFact
+from contextframe_monitoring.ingest.transcripts.usage_fact import OTLP, Door, UsageFact
 from contextframe_monitoring.store import facts as state
 from contextframe_monitoring.store.facts import Connection, Engine
 
 DIFFERENCES_MAX = 50
 _PAGE_ROWS_MAX = 2000
 _SLACK_US = 60_000_000
+_SESSION = "session"
 _METRIC_KEYS = (("otlp/scope/", "otlp/scope0"), ("claude-code/session/", "claude-code/session0"))
 """Ranges of the keys of metrics: `0` follows `/`."""
 _FACT = msgspec.msgpack.Decoder(UsageFact)
 
-_Subject = tuple[str | None, str | None, str | None]
-"""Session; or service and scope; and the model."""
+_Source = tuple[str, str]
+"""What is held against each other: a session, or a service and scope."""
+_Tokens = tuple[int, int]
+"""Input with the cached ones, and output."""
 
 
 @dataclass(slots=True)
@@ -51,11 +53,13 @@ class Difference:
 
 @dataclass(slots=True)
 class _Said:
+    """What the metrics of one source say, by model, and of what time."""
+
     service: str | None
     scope: str | None
     start_us: int
     end_us: int
-    tokens: tuple[int, int] = (0, 0)
+    tokens: dict[str | None, _Tokens]
 
 
 def differences(engine: Engine | None) -> list[Difference]:
@@ -68,14 +72,17 @@ def differences(engine: Engine | None) -> list[Difference]:
     with engine.connect() as connection:
         said = _said(connection)
         told = _told(connection, said) if said else {}
-    found: dict[_Subject, Difference] = {}
-    for subject, one in said.items():
-        key = (one.service, one.scope, subject[2])
-        sums = found.setdefault(key, Difference(*key))
-        sums.said_input += one.tokens[0]
-        sums.said_output += one.tokens[1]
-        sums.told_input += told.get(subject, (0, 0))[0]
-        sums.told_output += told.get(subject, (0, 0))[1]
+    found: dict[tuple[str | None, ...], Difference] = {}
+    for source, one in said.items():
+        models = told.get(source, {})
+        for model in {**one.tokens, **models}:
+            key = (one.service, one.scope, model)
+            sums = found.setdefault(key, Difference(*key))
+            said_tokens, told_tokens = one.tokens.get(model, (0, 0)), models.get(model, (0, 0))
+            sums.said_input += said_tokens[0]
+            sums.said_output += said_tokens[1]
+            sums.told_input += told_tokens[0]
+            sums.told_output += told_tokens[1]
     wrong = [
         one
         for _, one in sorted(found.items(), key=lambda item: str(item[0]))
@@ -84,47 +91,48 @@ def differences(engine: Engine | None) -> list[Difference]:
     return wrong[:DIFFERENCES_MAX]
 
 
-def _said(connection: Connection) -> dict[_Subject, _Said]:
-    found: dict[_Subject, _Said] = {}
+def _said(connection: Connection) -> dict[_Source, _Said]:
+    found: dict[_Source, _Said] = {}
     for after, before in _METRIC_KEYS:
         for fact, counted in _facts(connection, after, before):
             if counted or fact.door is not Door.METRIC or not fact.usage_known:
                 continue
-            subject = _subject(fact)
-            known = found.get(subject)
-            if known is None:
-                known = _Said(fact.service, fact.scope, fact.line_us, fact.time_us)
-                found[subject] = known
+            known = found.setdefault(
+                _source(fact), _Said(fact.service, fact.scope, fact.line_us, fact.time_us, {})
+            )
             known.start_us = min(known.start_us, fact.line_us)
             known.end_us = max(known.end_us, fact.time_us)
-            known.tokens = _sum(known.tokens, fact)
+            _add(known.tokens, fact)
     return found
 
 
-def _told(connection: Connection, said: dict[_Subject, _Said]) -> dict[_Subject, tuple[int, int]]:
-    found: defaultdict[_Subject, tuple[int, int]] = defaultdict(lambda: (0, 0))
+def _told(
+    connection: Connection, said: dict[_Source, _Said]
+) -> dict[_Source, dict[str | None, _Tokens]]:
+    found: dict[_Source, dict[str | None, _Tokens]] = {}
     for fact, counted in _facts(connection, "", None):
         if fact.door > Door.SPAN or not fact.usage_known:
             continue
-        subject = _subject(fact)
-        one = said.get(subject)
-        if one is None or (subject[0] is not None and not counted):
+        source = _source(fact)
+        one = said.get(source)
+        if one is None:
             continue
         end_us = fact.end_us or fact.time_us
         in_time = one.start_us - _SLACK_US <= end_us <= one.end_us + _SLACK_US
-        if in_time or subject[0] is not None:
-            found[subject] = _sum(found[subject], fact)
+        if counted if source[0] == _SESSION else in_time:
+            _add(found.setdefault(source, {}), fact)
     return found
 
 
-def _subject(fact: UsageFact) -> _Subject:
-    if fact.source == "claude-code" and fact.session is not None:
-        return (fact.session, None, fact.model)
-    return (None, f"{fact.service}\0{fact.scope}", fact.model)
+def _source(fact: UsageFact) -> _Source:
+    if fact.source != OTLP and fact.session is not None:
+        return (_SESSION, fact.session)
+    return ("scope", f"{fact.service}\0{fact.scope}")
 
 
-def _sum(tokens: tuple[int, int], fact: UsageFact) -> tuple[int, int]:
-    return tokens[0] + fact.context_tokens, tokens[1] + fact.output_tokens
+def _add(tokens: dict[str | None, _Tokens], fact: UsageFact) -> None:
+    known = tokens.get(fact.model, (0, 0))
+    tokens[fact.model] = (known[0] + fact.context_tokens, known[1] + fact.output_tokens)
 
 
 def _facts(
