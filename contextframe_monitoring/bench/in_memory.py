@@ -19,11 +19,11 @@ from contextframe_monitoring.mcp.instrument import instrument
 from contextframe_monitoring.monitor import Monitor
 
 ERAS = {"2026-07-28": "auto", "2025-11-25": "legacy"}
-_FRESH_STARTS = 5
+_FRESH_STARTS_MAX, _CALLS_A_START_MIN = 5, 50
 """New servers, clients and spools so often: where objects come to lie in memory moves a lane by
 1 to 2 us.
 """
-_WARM_UP_CALLS = 60
+_WARM_UP_CALLS_MAX = 60
 
 Prepare = Callable[[Any, Path], Monitor | None]
 """Changes a new server into that of a lane; returns the monitor that records its calls."""
@@ -63,9 +63,13 @@ async def took_ns(
     did not record exactly the calls that were made.
     """
     took: dict[str, list[int]] = {name: [] for name in lanes}
-    for start in range(_FRESH_STARTS):
-        share = calls // _FRESH_STARTS + (start < calls % _FRESH_STARTS)
-        await _one_start(server, era, lanes, share, folder / str(start), took)
+    starts = max(1, min(_FRESH_STARTS_MAX, calls // _CALLS_A_START_MIN))
+    for start in range(starts):
+        share = calls // starts + (start < calls % starts)
+        recorded = await _one_start(server, era, lanes, share, folder / str(start), took)
+        for name, (count, losses) in recorded.items():
+            if count != share or losses:
+                raise ConflictError(f"{name}: {share} calls, {count} recorded, lost {losses}")
     return took
 
 
@@ -76,7 +80,8 @@ async def _one_start(
     calls: int,
     folder: Path,
     took: dict[str, list[int]],
-) -> None:
+) -> dict[str, tuple[int, dict[str, int]]]:
+    """Return how many records each monitor took and lost."""
     dice = random.Random(calls)  # noqa: S311 - an order, not a secret
     clock = time.perf_counter_ns
     async with AsyncExitStack() as stack:
@@ -90,7 +95,7 @@ async def _one_start(
                 stack.callback(monitor.close)
             client = Client(made, mode=ERAS[era])
             clients[name] = await stack.enter_async_context(client)
-            for _ in range(_WARM_UP_CALLS):
+            for _ in range(min(calls, _WARM_UP_CALLS_MAX)):
                 await client.call_tool(TOOL, ARGUMENTS)
         before = {name: monitor.recorder.recorded for name, monitor in monitors.items()}
         gc.collect()
@@ -101,12 +106,7 @@ async def _one_start(
                 client, started = clients[name], clock()
                 await client.call_tool(TOOL, ARGUMENTS)
                 took[name].append(clock() - started)
-        for name, monitor in monitors.items():
-            _check(name, monitor, monitor.recorder.recorded - before[name], calls)
-
-
-def _check(name: str, monitor: Monitor, recorded: int, calls: int) -> None:
-    if recorded != calls or monitor.recorder.losses:
-        raise ConflictError(
-            f"{name}: {calls} calls, {recorded} recorded, lost {monitor.recorder.losses}"
-        )
+        return {
+            name: (monitor.recorder.recorded - before[name], monitor.recorder.losses)
+            for name, monitor in monitors.items()
+        }

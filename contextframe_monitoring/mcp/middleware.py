@@ -7,6 +7,7 @@ otherwise the trace context of a message is carried on here, as far as the SDK c
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from math import inf
 from time import perf_counter_ns, time_ns
@@ -316,7 +317,8 @@ class MonitorMiddleware:
     def _lost(self) -> None:
         spool = self.recorder.spool
         if spool is not None:
-            spool.lose("invalid")
+            with suppress(Exception):  # a fault of ours within a fault of ours
+                spool.lose("invalid")
 
 
 def _came_too_late(ctx: Context, connection: Connection) -> bool:

@@ -4,6 +4,7 @@ the SDK has moved, and that `contextframe_monitoring.mcp.adapter` has to follow.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,14 @@ def test_tools_of_an_mcpserver_go_through_its_public_method(tmp_path: Path) -> N
     del tmp_path
     assert callable(MCPServer.call_tool)
     assert not hasattr(Server, "call_tool")
+
+
+@pytest.mark.requirement("spine:instrument:one-module")
+def test_no_other_module_uses_what_the_sdk_does_not_promise() -> None:
+    room = Path(adapter.__file__).parent
+    private = re.compile(
+        r"SLF001|\b(?:from|import) (?:mcp|opentelemetry)[\w.]*(?:\._\w+| import _)"
+    )
+    others = [path for path in room.glob("*.py") if path.name != "adapter.py"]
+    assert private.search(Path(adapter.__file__).read_text())
+    assert [path.name for path in others if private.search(path.read_text())] == []
