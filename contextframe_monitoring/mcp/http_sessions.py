@@ -28,7 +28,7 @@ class Sessions:
 
     def opened(self) -> Connection | None:
         """Return a connection without a session; None when nothing is recorded."""
-        return self._recording.connection(TRANSPORT)
+        return self._recording.connection(TRANSPORT, is_session=False)
 
     def of(self, session_id: str) -> Connection | None:
         """Return the connection of a session, also of one that is older than this relay."""

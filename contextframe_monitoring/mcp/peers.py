@@ -39,7 +39,7 @@ class Peers:
 
     def __init__(
         self,
-        session_id: str,
+        session_id: str | None,
         server: ServerName,
         *,
         environment: str | None = None,
@@ -50,7 +50,7 @@ class Peers:
         self._client = Caller()
         self._base = Origin(
             server=server.text,
-            session_id=bounded_name(session_id),
+            session_id=session_id,
             environment=environment,
             transport=transport,
         )

@@ -39,13 +39,15 @@ class Recording:
         except Exception as error:  # noqa: BLE001 - the server runs on
             self._notice.not_recording(f"{type(error).__name__}: {error}")
 
-    def connection(self, transport: str) -> Connection | None:
-        """Watch one more connection; None when nothing can be or shall be recorded."""
+    def connection(self, transport: str, *, is_session: bool = True) -> Connection | None:
+        """Watch one more connection, which is a session by itself or has none yet; None when
+        nothing can be or shall be recorded.
+        """
         recorder = self._recorder
         if recorder is None or not recorder.enabled:
             return None
         peers = Peers(
-            f"{recorder.writer}-c{next(self._numbers)}",
+            f"{recorder.writer}-c{next(self._numbers)}" if is_session else None,
             self._server,
             environment=self._environment,
             transport=transport,

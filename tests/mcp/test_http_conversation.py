@@ -118,6 +118,7 @@ def test_pipelined_requests_get_their_own_answers(wire: Wire) -> None:
 
     assert out.count(b"Host: up:1\r\n") == 2
     assert [(r.target, r.status) for r in wire.records()] == [("a", "success"), ("b", "error")]
+    assert {r.origin.session_id for r in wire.records()} == {None}
 
 
 def test_a_subscription_is_recorded_when_it_stands(wire: Wire) -> None:
