@@ -72,6 +72,7 @@ def print_cost(found: CostReport) -> None:
     console.print(said.headline, markup=False, highlight=False)
     for line in said.lines[: len(said.lines) - len(found.breakdown)]:
         console.print(line, markup=False, highlight=False)
+    print_tools(found)
     if not found.breakdown:
         return
     table = _table("category", "cost", "share", "facts")
@@ -80,6 +81,27 @@ def print_cost(found: CostReport) -> None:
         table.add_row(escape(row.category), usd(row.cost), share, f"{row.count:,}")
     console.print(table)
     _print_more(found.more)
+
+
+def print_tools(found: CostReport) -> None:
+    """Print what tools put into the context, where the report says it."""
+    if not found.tools:
+        return
+    model = found.tools_model or "a model that is not known: set context_model"
+    console.print(f"context of tools, estimated, read by {model}", markup=False, highlight=False)
+    table = _table("tool", "definition", "growth", "calls", "results", "cost")
+    for row in found.tools:
+        definition = "-" if row.definition_tokens is None else f"{row.definition_tokens:,}"
+        results = "-" if row.result_tokens is None else f"{row.result_tokens:,}"
+        table.add_row(
+            escape(row.tool if row.server is None else f"{row.server} / {row.tool}"),
+            definition,
+            f"{row.definition_growth:+,}" if row.definition_growth else "",
+            f"{row.calls:,}" if row.calls else "never",
+            results,
+            usd(row.result_cost),
+        )
+    console.print(table)
 
 
 def print_verify(found: VerifyReport) -> None:

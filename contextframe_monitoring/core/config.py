@@ -47,6 +47,10 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """False: no cost row is written."""
     pricing_config_path: str | None = None
     """A folder of price files that win over the ones that come with the package."""
+    context_model: str | None = None
+    """Model that reads what tools answer (`anthropic/claude-sonnet-4-5`): prices the results in
+    `report cost --group-by tool`; None: the model that most tokens of the window went through.
+    """
 
     prometheus_enabled: bool = False
     """The keeper serves `/metrics` on a loopback port of its own."""

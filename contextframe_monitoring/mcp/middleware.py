@@ -23,6 +23,7 @@ from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import CallNext, Context, Middleware, Result
 from contextframe_monitoring.mcp.causes import ToolCauses
 from contextframe_monitoring.mcp.connections import Connection, Connections
+from contextframe_monitoring.mcp.definitions import TOOLS_LIST, Definitions
 from contextframe_monitoring.mcp.opening import announced
 from contextframe_monitoring.mcp.outcome import (
     CANCELLED,
@@ -79,6 +80,7 @@ class MonitorMiddleware:
         self._targets = Targets()
         self._causes = causes
         self._opentelemetry = opentelemetry
+        self._definitions = Definitions()
         self._texts = config.store_error_texts
         self._text_chars_max = config.text_chars_max
 
@@ -219,8 +221,14 @@ class MonitorMiddleware:
                 tokens_estimated=target.ratios is not None,
             )
             self.recorder.record(record)
+            if ctx.method == TOOLS_LIST:
+                self._see_definitions(result, record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
+
+    def _see_definitions(self, result: Any, listed: OperationRecord) -> None:
+        for sample in self._definitions.records(result, listed.origin, listed.time_us):
+            self.recorder.record(sample)
 
     def _ended(
         self,
@@ -268,6 +276,8 @@ class MonitorMiddleware:
                 correlation_id=_correlation_id(ctx),
             )
             self._put(ctx, connection, outcome, record)
+            if ctx.method == TOOLS_LIST and outcome is SUCCESS:
+                self._see_definitions(result, record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
 

@@ -18,6 +18,7 @@ from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
 from contextframe_monitoring.core.records import OperationRecord
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp.call import Call, Direction
+from contextframe_monitoring.mcp.definitions import TOOLS_LIST, Definitions
 from contextframe_monitoring.mcp.ending import (
     CANCELLED,
     CLIENT_TIMEOUT,
@@ -96,6 +97,7 @@ class Observer:
             "out": PendingCalls(pending_max),
         }
         self._over = False
+        self._definitions = Definitions()
 
     def see(self, direction: Direction, line: Line, at_ns: int) -> None:
         """Look at one line that came by at `at_ns` (monotonic). Nothing from outside makes it
@@ -285,6 +287,10 @@ class Observer:
             self._peers.answered(call.method, message.result)
             tokens = self._tokens.read(call.method, call.target, line, succeeded=ending is SUCCESS)
         self._finished(direction, call, ending, at, size, tokens)
+        if call.method == TOOLS_LIST and type(line) is bytes and ending is SUCCESS:
+            origin = self._peers.origin(call.caller)
+            for sample in self._definitions.in_line(line, origin, call.time_us):
+                self._recorder.record(sample)
 
     # -- records
 

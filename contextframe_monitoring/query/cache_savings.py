@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
 
 from contextframe_monitoring.core.errors import MonitoringError
-from contextframe_monitoring.core.money import NANO_PER_USD
+from contextframe_monitoring.core.money import NANO_PER_USD, usd
 from contextframe_monitoring.core.pricing_config import PricingConfig
 from contextframe_monitoring.core.token_usage import NAME_CHARS_MAX, Usage
 from contextframe_monitoring.query.cost import CacheUse
@@ -58,6 +59,18 @@ class CatalogueSavings:
         plain, *cached = rates
         saved = sum(count * (plain - rate) for count, rate in zip(counts, cached, strict=True))
         return Decimal(saved) / (_SAMPLE_TOKENS * NANO_PER_USD)
+
+    def input_cost(self, model: str | None, at_us: int) -> Callable[[int], Decimal | None]:
+        """Return what prices plain input of a model (`provider/model`, or the model alone)."""
+
+        def cost(tokens: int) -> Decimal | None:
+            if not model or len(model) > NAME_CHARS_MAX or self._catalogue is None:
+                return None
+            usage = Usage(requests=0, input_tokens=_SAMPLE_TOKENS)
+            amount = self._catalogue.cost(None, model, usage, at_us).amount_nano_usd
+            return None if amount is None else usd(amount * tokens // _SAMPLE_TOKENS)
+
+        return cost
 
     def _rates_of(self, provider: str | None, model: str, day: str) -> _Rates | None:
         """Return the rates at noon of the day; None unless all are known."""

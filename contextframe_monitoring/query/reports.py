@@ -30,6 +30,7 @@ from contextframe_monitoring.query.statistics import (
     performance_summary,
     usage_stats,
 )
+from contextframe_monitoring.query.tool_context import busiest_model, tool_context
 from contextframe_monitoring.query.usage import usage_report
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
@@ -84,14 +85,23 @@ class Reports:
         return usage_report(Snapshot(self.store), query, self.config)
 
     def cost(self, query: ReportQuery) -> CostReport:
-        """Return the cost report, measured against the budget of the configuration."""
-        return cost_report(
-            Snapshot(self.store),
+        """Return the cost report, measured against the budget of the configuration. By tool, it
+        also says what tools put into the context.
+        """
+        snapshot = Snapshot(self.store)
+        report = cost_report(
+            snapshot,
             query,
             self.config,
             monthly_budget=self.config.budget.monthly_usd,
             savings=self._savings,
         )
+        if "tool" not in query.group_by or query.offset:
+            return report
+        model = self.config.context_model or busiest_model(snapshot, query)
+        cost = self._savings.input_cost(model, query.window.end_us)
+        tools = tool_context(snapshot, query.window, cost, include_own=query.include_own)
+        return report.model_copy(update={"tools": tools, "tools_model": model})
 
     def performance_summary(self, period: str) -> PerformanceSummary:
         """Return the summary of a period in the words of the statistics seed."""

@@ -14,6 +14,7 @@ from contextframe_monitoring.core.reports.cost import (
     Projection,
     ProvenanceShare,
     Tokens,
+    ToolContext,
     UnknownCost,
     UnknownModel,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "SpreadOf",
     "TimePattern",
     "Tokens",
+    "ToolContext",
     "Traffic",
     "TrendPoint",
     "UnknownCost",

@@ -103,10 +103,27 @@ class ProvenanceShare(Part):
     count: int
 
 
+class ToolContext(Part):
+    """What a tool puts into the context of whoever may call it. All tokens are estimates.
+
+    `definition_growth` is how much its definition grew since it was first seen, `result_cost` what
+    its results cost to be read once, None when the model or its price is not known. A tool that
+    was never called in the window has 0 calls.
+    """
+
+    server: str | None
+    tool: str
+    definition_tokens: int | None
+    definition_growth: int
+    calls: int
+    result_tokens: int | None
+    result_cost: Money | None
+
+
 class CostReport(Report):
     """What was spent, on what, and how sure that is."""
 
-    SECTIONS = ("trend", "previous", "cache_savings", "provenance", "projection")
+    SECTIONS = ("tools", "trend", "previous", "cache_savings", "provenance", "projection")
 
     period: Period
     total_cost: Money | None
@@ -119,6 +136,8 @@ class CostReport(Report):
     previous: PreviousCost | None = None
     cache_savings: Money | None = None
     provenance: tuple[ProvenanceShare, ...] = ()
+    tools: tuple[ToolContext, ...] = sometimes(())
+    tools_model: str | None = sometimes()
     resolution: Resolution
     note: str | None = sometimes()
     omitted: tuple[str, ...] = sometimes(())
