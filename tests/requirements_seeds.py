@@ -87,7 +87,7 @@ SEED_000 = """
 000:alerts:critical-level | alerts | Above the critical threshold: CRITICAL and a code review
 000:alerts:trigger-multi-channel | alerts | One alert goes to several channels with analytics and
     recommendations
-000:config:class | spine | `CostMonitoringConfig` collects thresholds
+000:config:class | control | `CostMonitoringConfig` collects thresholds
 000:config:rule-based-target | control | rule_based_target = 0.75
 000:config:template-target | control | template_target = 0.18
 000:config:llm-target | control | llm_target = 0.07
@@ -293,7 +293,7 @@ SEED_002 = """
 002:core:performance-monitor | spine | `PerformanceMonitor` follows response time and throughput
 002:core:cost-calculator | spine | `CostCalculator` attributes LLM and storage cost
 002:core:metrics-exporter | spine | `MetricsExporter` exports to several systems
-002:store:in-memory-hour | spine | The last hour is in memory for fast access
+002:store:in-memory-hour | time | The last hour is in memory for fast access
 002:store:lance | spine | History in Lance tables of its own
 002:store:export-targets | export | Metrics also go to Prometheus, CloudWatch and others
 002:usage:track-document-access | spine | `track_document_access(document_id, operation, agent_id,
