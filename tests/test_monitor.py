@@ -426,3 +426,30 @@ async def test_two_monitors_in_one_process_keep_apart(tmp_path: Path) -> None:
     assert await second.flush() == 2
     assert {row["server"] for row in _rows(first.store.uri, "usage_metrics")} == {"first", "third"}
     assert {row["server"] for row in _rows(second.store.uri, "usage_metrics")} == {"second"}
+
+
+@pytest.mark.requirement("spine:input:attributes", "spine:privacy:bounded")
+@pytest.mark.parametrize(
+    "value", ["x" * 1_000_000, "a\0b", "lone\ud800"], ids=["1 MB", "NUL", "lone surrogate"]
+)
+async def test_texts_of_any_size_and_kind_are_stored_bounded_and_read_back(
+    monitor: Monitor, value: str
+) -> None:
+    usage, performance = monitor.usage, monitor.performance
+    usage.track_event(value, category=value, attributes={value: value})
+    usage.track_document_access(value, "read", value, {value: value})
+    usage.track_query(value, "text", 1, 1, value)
+    performance.record_metric(value, 1, {value: value})
+    with performance.operation(value, value, attributes={value: value}):
+        pass
+    await monitor.cost.track_llm_usage(
+        "openai", "gpt-4", 1, 1, value, value, purpose=value, metadata={value: value}
+    )
+    assert await monitor.flush() == 6
+    proof = await monitor.verify()
+    assert (proof.complete, proof.stored, proof.lost) == (True, 6, {})
+    for kind in ("usage", "performance", "cost"):
+        query = monitor.reports.question(kind, since="1h")
+        assert len(getattr(monitor.reports, kind)(query).json_text()) < 20_000
+    for subject in ("usage", "performance", "cost"):
+        assert len(monitor.export(subject, "json", since="1h").content or "") < 20_000
