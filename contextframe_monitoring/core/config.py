@@ -36,7 +36,7 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     aggregation_intervals: list[_Interval] = msgspec.field(
         default_factory=lambda: ["1m", "5m", "1h", "1d"]
     )
-    """Bucket sizes that reports are asked for."""
+    """Levels of the rollups that are wanted. This version writes 1m, whatever stands here."""
 
     slow_query_threshold_ms: _Positive = 1000.0
     """An operation or query that takes longer counts as `slow` in reports."""
