@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import contextframe_monitoring
-from contextframe_monitoring.core.records import OperationRecord
+from contextframe_monitoring.core.records import MetricRecord, OperationRecord
 from contextframe_monitoring.store.spool.reader import WriterView, read_spool
 from tests.recorded import recorded as records_of
 
@@ -33,6 +33,7 @@ def writers(store: Path) -> list[WriterView]:
 def recorded(store: Path) -> list[OperationRecord]:
     """Return all records of a store, in the order of their numbers."""
     records = records_of(store / "spool")
+    records = [record for record in records if not isinstance(record, MetricRecord)]
     assert all(isinstance(record, OperationRecord) for record in records)
     return records  # type: ignore[return-value]
 
