@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.causes import causes_of
+from contextframe_monitoring.mcp.http_tap import TappedApp
 from contextframe_monitoring.mcp.middleware import Monitored, MonitorMiddleware
 from contextframe_monitoring.mcp.tap import TappedRun
 
@@ -54,6 +55,7 @@ def _tap(lowlevel: Any, middleware: MonitorMiddleware) -> None:
     """Record what passes beside the middleware, too; one tap serves every monitor."""
     if not isinstance(lowlevel.run, TappedRun):
         lowlevel.run = TappedRun(lowlevel.run)
+        lowlevel.streamable_http_app = TappedApp(lowlevel.streamable_http_app, lowlevel.run.wires)
     middleware.wires = lowlevel.run.wires
     middleware.wires.append(middleware.wire)
 

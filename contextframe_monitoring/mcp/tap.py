@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import Context
 from contextframe_monitoring.mcp.outcome import CANCELLED, CLIENT_TIMEOUT, Outcome
+from contextframe_monitoring.mcp.sightings import seen
 from contextframe_monitoring.mcp.wire import NEVER_ANSWERED, Wire, outcome_of_answer
 
 ASKED_MAX = 1024
@@ -49,6 +50,7 @@ def handled(ctx: Context, wires: list[Wire]) -> None:
         if arrival.ctx is None and message.params is ctx.params and message.method == ctx.method:
             arrival.ctx = arrival.tap.latest = ctx
     elif ctx.request is not None:
+        seen(ctx)
         _tap_connection(ctx, wires)
 
 

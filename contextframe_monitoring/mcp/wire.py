@@ -87,6 +87,30 @@ class Wire:
         except Exception:  # noqa: BLE001 - the server goes on
             self.lost()
 
+    def turned_away(
+        self, frame: Any, outcome: Outcome, version: str | None, times: tuple[int, int]
+    ) -> None:
+        """Record a request that streamable HTTP refused. `times` as in `ended`."""
+        try:
+            time_us, took_ns = times
+            self._put(
+                time_us, frame.method, frame.params, outcome, self._http_origin(version),
+                duration_ms=took_ns / 1e6, correlation_id=_traced(frame, None),
+            )  # fmt: skip
+        except Exception:  # noqa: BLE001 - the server goes on
+            self.lost()
+
+    def dropped(self, frame: Any, version: str | None, time_us: int) -> None:
+        """Record a notification that streamable HTTP took and let fall."""
+        try:
+            self._put(
+                time_us, frame.method, frame.params, Outcome("success"),
+                self._http_origin(version), kind="notification",
+                correlation_id=_traced(frame, None),
+            )  # fmt: skip
+        except Exception:  # noqa: BLE001 - the server goes on
+            self.lost()
+
     def lost(self) -> None:
         """Count a record that could not be made."""
         spool = self.recorder.spool
@@ -97,6 +121,9 @@ class Wire:
         if ctx is None:
             return self._connections.unknown_origin(transport)
         return self._connections.origin_of(ctx)
+
+    def _http_origin(self, version: str | None) -> Origin:
+        return self._connections.unknown_origin(adapter.TRANSPORT_HTTP, version)
 
     def _put(
         self,
