@@ -58,14 +58,17 @@ REFUSALS: dict[str, tuple[str, dict[str, str], str, tuple[str, str, int]]] = {
     "no JSON, handshake era": ("POST", BOTH, "{", ("http POST", "ParseError", 400)),
     "no message": ("POST", modern("tools/list"), "[]", ("tools/list", "-32600", 400)),
     "no session": (
-        "POST", {**BOTH, "Mcp-Session-Id": "lost"}, body("tools/list"), ("tools/list", "-32600", 404),
+        "POST", {**BOTH, "Mcp-Session-Id": "lost"}, body("tools/list"),
+        ("tools/list", "-32600", 404),
     ),
     "no handshake": ("POST", BOTH, body("tools/list"), ("tools/list", "-32600", 400)),
     "no envelope": (
         "POST", modern("tools/list"), body("tools/list"), ("tools/list", "-32602", 400),
     ),
     "another header": ("POST", modern("tools/call"), LIST, ("tools/list", "-32020", 400)),
-    "another version": ("POST", OTHER_VERSION, body("tools/list", _meta=THERE), ("tools/list", "-32022", 400)),
+    "another version": (
+        "POST", OTHER_VERSION, body("tools/list", _meta=THERE), ("tools/list", "-32022", 400),
+    ),
     "another host": (
         "POST", modern("tools/list", Host="evil.example"), LIST, ("tools/list", "http_421", 421),
     ),
