@@ -17,7 +17,10 @@ from mcp.server import stdio as _sdk_stdio
 from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.connection import _NO_CHANNEL, NotifyOnlyOutbound
 from mcp.server.context import HandlerResult, ServerMiddleware, ServerRequestContext
+from mcp.server.runner import _PRE_REQUEST_REPLAY_LIMIT
 from mcp.shared import _otel as _sdk_otel
+from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
+from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 from opentelemetry import context, propagate, trace
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
@@ -38,6 +41,11 @@ CallNext = Callable[[Context], Awaitable[HandlerResult]]
 Middleware = ServerMiddleware[Any]
 Result = HandlerResult
 ToolServer = MCPServer
+
+RequestFrame, NotificationFrame = JSONRPCRequest, JSONRPCNotification
+ResponseFrame, ErrorFrame = JSONRPCResponse, JSONRPCError
+LEADS_MAX = _PRE_REQUEST_REPLAY_LIMIT
+"""How many frames ahead of a connection's first request the SDK keeps; it drops the others."""
 
 TRANSPORT_HTTP = "streamable-http"
 TRANSPORT_MEMORY = "memory"
@@ -139,7 +147,12 @@ def transport_of(ctx: Context) -> str | None:
     if not connection.has_standalone_channel:
         return TRANSPORT_MEMORY
     dispatcher: Any = getattr(connection.outbound, "_outbound", connection.outbound)
-    stream = getattr(dispatcher._write_stream, "_inner", None)  # noqa: SLF001
+    return transport_of_stream(dispatcher._write_stream)  # noqa: SLF001
+
+
+def transport_of_stream(write_stream: Any) -> str | None:
+    """Return the transport behind a stream that a server writes to; None when nothing tells."""
+    stream = getattr(write_stream, "_inner", None)
     if stream is not None and stream.statistics().max_buffer_size:
         return TRANSPORT_MEMORY
     return TRANSPORT_STDIO if _sdk_stdio._claims else None  # noqa: SLF001
@@ -156,6 +169,38 @@ def deadline_passed(error: BaseException) -> bool:
     Only its text tells (anyio 4.11 and later, asyncio).
     """
     return str(error).endswith("; reason: deadline exceeded")
+
+
+# -- the dispatcher of a connection
+
+
+def dispatcher_of(ctx: Context) -> JSONRPCDispatcher[Any] | None:
+    """Return what carries a message that came by streamable HTTP in the handshake era, else None.
+
+    In the modern era each request is an exchange of its own, and nothing else is sent on it.
+    """
+    inner = getattr(ctx.session._request_outbound, "_dispatcher", None)  # noqa: SLF001
+    return inner if isinstance(inner, JSONRPCDispatcher) else None
+
+
+def tap_of(dispatcher: JSONRPCDispatcher[Any]) -> object:
+    """Return the tap of a dispatcher, None while it has none."""
+    return getattr(dispatcher._write_stream, "_tap", None)  # noqa: SLF001
+
+
+def tap_dispatcher(
+    dispatcher: JSONRPCDispatcher[Any], stand_in: Callable[[Any, Any], Any], tap: Any
+) -> None:
+    """Show a tap what a running dispatcher sends from now on, and the answers to it."""
+    resolve = dispatcher._resolve_pending  # noqa: SLF001
+
+    def resolve_seen(request_id: Any, outcome: Any) -> None:
+        tap.resolved(request_id, outcome)
+        resolve(request_id, outcome)
+
+    stream = stand_in(dispatcher._write_stream, tap)  # noqa: SLF001
+    setattr(dispatcher, "_write_stream", stream)  # noqa: B010 - a method and a narrower type
+    setattr(dispatcher, "_resolve_pending", resolve_seen)  # noqa: B010 - as above
 
 
 # -- trace context

@@ -124,6 +124,15 @@ class Connections:
             connection, *agent, version if isinstance(version, str) else ctx.protocol_version
         )
 
+    def unknown_origin(self, transport: str | None, version: str | None = None) -> Origin:
+        """Return the origin of what came before anybody was known at the other end."""
+        return Origin(
+            server=self._server,
+            environment=self._environment,
+            transport=transport,
+            protocol_version=version,
+        )
+
     def _new_origin(
         self, connection: Connection, agent: str | None, source: AgentSource | None, version: str
     ) -> Origin:

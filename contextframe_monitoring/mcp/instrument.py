@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.causes import causes_of
+from contextframe_monitoring.mcp.http_tap import TappedApp
 from contextframe_monitoring.mcp.middleware import Monitored, MonitorMiddleware
+from contextframe_monitoring.mcp.tap import TappedRun
 
 _Server = TypeVar("_Server")
 
@@ -40,13 +42,22 @@ def instrument(
     causes = causes_of(server, texts=monitor.config.store_error_texts)
     index = adapter.opentelemetry_index(chain)
     if index is None or keep_opentelemetry:
-        place = 0 if index is None else index + 1
-        chain.insert(place, MonitorMiddleware(monitor, lowlevel.name, causes=causes))
+        ours = MonitorMiddleware(monitor, lowlevel.name, causes=causes)
+        chain.insert(0 if index is None else index + 1, ours)
     else:
-        chain[index] = MonitorMiddleware(
-            monitor, lowlevel.name, causes=causes, opentelemetry=chain[index]
-        )
+        ours = MonitorMiddleware(monitor, lowlevel.name, causes=causes, opentelemetry=chain[index])
+        chain[index] = ours
+    _tap(lowlevel, ours)
     return server
+
+
+def _tap(lowlevel: Any, middleware: MonitorMiddleware) -> None:
+    """Record what passes beside the middleware, too; one tap serves every monitor."""
+    if not isinstance(lowlevel.run, TappedRun):
+        lowlevel.run = TappedRun(lowlevel.run)
+        lowlevel.streamable_http_app = TappedApp(lowlevel.streamable_http_app, lowlevel.run.wires)
+    middleware.wires = lowlevel.run.wires
+    middleware.wires.append(middleware.wire)
 
 
 def _records_into(middleware: object, monitor: Monitored) -> bool:

@@ -35,9 +35,11 @@ from contextframe_monitoring.mcp.outcome import (
     outcome_of_result,
 )
 from contextframe_monitoring.mcp.sizes import encode, size_bytes_of
+from contextframe_monitoring.mcp.tap import handled
 from contextframe_monitoring.mcp.targets import Targets
 from contextframe_monitoring.mcp.texts import content_texts
 from contextframe_monitoring.mcp.traceparent import trace_id_of
+from contextframe_monitoring.mcp.wire import Wire
 
 _LISTEN = "subscriptions/listen"
 _CANCELLED = "notifications/cancelled"
@@ -83,6 +85,15 @@ class MonitorMiddleware:
         self._definitions = Definitions()
         self._texts = config.store_error_texts
         self._text_chars_max = config.text_chars_max
+        self.wire = Wire(
+            monitor.recorder,
+            self._connections,
+            texts=config.store_error_texts,
+            text_chars_max=config.text_chars_max,
+        )
+        """What records the messages that do not come by here."""
+        self.wires = [self.wire]
+        """The wires of all monitors of the server."""
 
     async def __call__(self, ctx: Context, call_next: CallNext) -> Result:
         """Handle one message: `await call_next(ctx)`, watched."""
@@ -97,6 +108,7 @@ class MonitorMiddleware:
         recorder = self.recorder
         try:
             recorder.operation_started()
+            handled(ctx, self.wires)
             operation_id = recorder.next_operation_id()
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
@@ -173,6 +185,7 @@ class MonitorMiddleware:
 
     def _started(self, ctx: Context) -> str | None:
         try:
+            handled(ctx, self.wires)
             if ctx.request_id is not None:
                 self.recorder.operation_started()
             elif ctx.method == _CANCELLED:

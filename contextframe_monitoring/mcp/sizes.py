@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder().decode
 
 
 def size_bytes_of(value: Any) -> int | None:

@@ -102,7 +102,7 @@ class Targets:
         return known or self._met(method, params, succeeded)
 
     def _met(self, method: str, params: Mapping[str, Any] | None, succeeded: bool) -> Target:
-        name = _name_of(method, params)
+        name = name_of(method, params)
         is_named = params is not None and name is not None and name == params.get("name")
         if is_named and succeeded and len(self.known) < TARGETS_MAX:
             ratios = TokenRatios(method) if method in RESULT_TEXTS else None
@@ -113,7 +113,7 @@ class Targets:
         return Target(method, name, self._shared.setdefault(method, TokenRatios(method)))
 
 
-def _name_of(method: str, params: Mapping[str, Any] | None) -> str | None:
+def name_of(method: str, params: Mapping[str, Any] | None) -> str | None:
     """Return the bounded name of a tool or prompt, or the URI of a resource without its query."""
     if not params:
         return None

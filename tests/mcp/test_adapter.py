@@ -12,9 +12,11 @@ import anyio
 import pytest
 from mcp import Client
 from mcp.server import MCPServer, Server
+from mcp.server import runner as sdk_runner
 from mcp.server import stdio as sdk_stdio
 from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.shared import _otel as sdk_otel
+from mcp.shared.message import SessionMessage
 from opentelemetry import propagate, trace
 from opentelemetry.trace import ProxyTracer
 
@@ -155,6 +157,39 @@ def test_another_propagator_makes_every_message_be_looked_at() -> None:
     finally:
         propagate.set_global_textmap(before)
     assert adapter.is_untraced({"b3": "0"})
+
+
+async def test_streams_have_a_dispatcher_that_writes_to_a_stream_that_can_be_replaced() -> None:
+    contexts = {mode: (await messages(low_toy(), mode))[0] for mode in MODES}
+    assert adapter.dispatcher_of(contexts["auto"][-1]) is None
+    dispatcher = adapter.dispatcher_of(contexts["legacy"][-1])
+    assert dispatcher is contexts["legacy"][-1].session._connection.outbound
+    assert dispatcher is not None
+    assert adapter.tap_of(dispatcher) is None
+    seen: list[Any] = []
+
+    class Spy:
+        def __init__(self, inner: Any, tap: Any) -> None:
+            self.inner, self._tap = inner, tap
+
+        async def send(self, item: Any) -> None:
+            seen.append(item.message.method)
+
+    class Ear:
+        def resolved(self, request_id: Any, outcome: Any) -> None:
+            seen.append((request_id, outcome))
+
+    ear = Ear()
+    adapter.tap_dispatcher(dispatcher, Spy, ear)
+    assert adapter.tap_of(dispatcher) is ear
+    await dispatcher._write(adapter.NotificationFrame(jsonrpc="2.0", method="notifications/x"))
+    answer = adapter.ResponseFrame(jsonrpc="2.0", id=9, result={"a": 1})
+    await dispatcher._dispatch(SessionMessage(answer), None, None, None)  # type: ignore[arg-type]
+    assert seen == ["notifications/x", (9, {"a": 1})]
+
+
+def test_the_sdk_keeps_a_few_frames_ahead_of_the_first_request() -> None:
+    assert sdk_runner._PRE_REQUEST_REPLAY_LIMIT == adapter.LEADS_MAX == 8
 
 
 def test_tools_of_an_mcpserver_go_through_its_public_method(tmp_path: Path) -> None:

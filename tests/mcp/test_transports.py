@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -66,6 +67,25 @@ async def test_stdio(tmp_path: Path, mode: str, kind: str) -> None:
     assert sources(operations(tmp_path)) == {("toy", "agent-7", "stdio", VERSIONS[mode])}
     (writer,) = writers(tmp_path)
     assert {o.origin.session_id for o in operations(tmp_path)} == {f"{writer.writer}-c1"}
+
+
+def test_a_line_on_stdio_that_is_no_message_is_recorded_and_answered_as_before(
+    tmp_path: Path,
+) -> None:
+    lines = b'no message\n\xff\n{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
+    told = [
+        subprocess.run(
+            [sys.executable, TOY, "low", *store], input=lines, capture_output=True, check=True
+        ).stdout
+        for store in ([], [str(tmp_path)])
+    ]
+    assert told[0] == told[1]
+    found = operations(tmp_path)
+    assert [(o.operation_type, o.error_type, o.origin.transport) for o in found] == [
+        ("unparsable", "ParseError", "stdio"),
+        ("unparsable", "ParseError", "stdio"),
+        ("ping", None, "stdio"),
+    ]
 
 
 @pytest.mark.requirement("spine:instrument:http")

@@ -2,8 +2,11 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
+from mcp.server import MCPServer
+from mcp.server.stdio import stdio_server
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -12,18 +15,23 @@ from tests.mcp.toys import high_toy, low_toy
 from tests.support import recording
 
 
-def main(kind: str, store: str) -> None:
+def main(kind: str, store: str | None = None) -> None:
+    toy: Any = high_toy() if kind == "high" else low_toy()
+    if store is None:
+        serve(toy)
+        return
     with recording(Path(store)) as monitor:
-        if kind == "high":
-            instrument(high_toy(), monitor).run("stdio")
-            return
-        anyio.run(_serve_low, monitor)
+        serve(instrument(toy, monitor))
 
 
-async def _serve_low(monitor: object) -> None:
-    from mcp.server.stdio import stdio_server
+def serve(toy: Any) -> None:
+    if isinstance(toy, MCPServer):
+        toy.run("stdio")
+    else:
+        anyio.run(_serve_low, toy)
 
-    server = instrument(low_toy(), monitor)  # type: ignore[arg-type]
+
+async def _serve_low(server: Any) -> None:
     async with stdio_server() as (read, write):
         await server.run(read, write, server.create_initialization_options())
 
