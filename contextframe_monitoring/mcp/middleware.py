@@ -92,10 +92,8 @@ class MonitorMiddleware:
             return await self._handle_special(ctx, call_next)
         time_us = time_ns() // 1000
         operation_id = None
-        recorder = self.recorder
         try:
-            recorder.operation_started()
-            operation_id = recorder.next_operation_id()
+            operation_id = self.recorder.begin()
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
         started_ns = perf_counter_ns()
@@ -190,7 +188,6 @@ class MonitorMiddleware:
     ) -> None:
         """Record what `_ended` would record of a plain success, in half the time."""
         try:
-            self.recorder.operation_ended()
             params = ctx.params
             request_size: int | None
             result_size: int | None
@@ -218,8 +215,10 @@ class MonitorMiddleware:
                 result_tokens=read,
                 tokens_estimated=target.ratios is not None,
             )
-            self.recorder.record(record)
+            self.recorder.end(record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
+            with suppress(Exception):
+                self.recorder.operation_ended()
             self._lost()
 
     def _ended(
