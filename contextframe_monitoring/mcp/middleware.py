@@ -105,11 +105,9 @@ class MonitorMiddleware:
             return await self._handle_special(ctx, call_next)
         time_us = time_ns() // 1000
         operation_id = None
-        recorder = self.recorder
         try:
-            recorder.operation_started()
+            operation_id = self.recorder.begin()
             handled(ctx, self.wires)
-            operation_id = recorder.next_operation_id()
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
         started_ns = perf_counter_ns()
@@ -205,7 +203,6 @@ class MonitorMiddleware:
     ) -> None:
         """Record what `_ended` would record of a plain success, in half the time."""
         try:
-            self.recorder.operation_ended()
             params = ctx.params
             request_size: int | None
             result_size: int | None
@@ -233,10 +230,12 @@ class MonitorMiddleware:
                 result_tokens=read,
                 tokens_estimated=target.ratios is not None,
             )
-            self.recorder.record(record)
+            self.recorder.end(record)
             if ctx.method == TOOLS_LIST:
                 self._see_definitions(result, record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
+            with suppress(Exception):
+                self.recorder.operation_ended()
             self._lost()
 
     def _see_definitions(self, result: Any, listed: OperationRecord) -> None:

@@ -41,6 +41,7 @@ LOCK = "lock"
 KEEPER_LOCK = "keeper.lock"
 """Beside the writers: held by the process that drains them."""
 SUFFIX = ".seg"
+_GAUGES_WORD = gauge_at(0) >> 3
 _RETRY_NS = 100_000_000
 """After the disk refused a segment, the next attempt waits this long: a refusal costs 30 us, a
 lost record 1 us.
@@ -99,6 +100,7 @@ class Spool:
         self._deferred: list[Literal["put", "close"]] = []
         self._busy = self._closed = False
         self._segment: Segment | None = None
+        self._words: memoryview | None = None
         self._at = self._size = self._number = self._retry_ns = self._undrained = 0
         self._next_bytes = SEGMENT_BYTES_MIN
         self._refusal: Loss = "unavailable"
@@ -173,6 +175,14 @@ class Spool:
 
     def gauge(self, index: int, value: int) -> None:
         """Show a live figure (`GAUGES`) in the header."""
+        words = self._words
+        if words is not None:
+            self._gauges[index] = value
+            try:  # noqa: SIM105 - on every operation: `suppress` takes longer than the store
+                words[_GAUGES_WORD + index] = value
+            except ValueError:
+                pass  # sealed meanwhile: the next header holds the figure
+            return
         with self._lock:
             self._gauges[index] = value
             if not self._busy:
@@ -307,12 +317,14 @@ class Spool:
         opened = self._make(folder / f"{self._number:010d}{SUFFIX}", size, header)
         self._seal(max(self.seq - 1, 0))
         self._at, self._size, self._segment = HEADER_BYTES, size, opened
+        self._words = opened.words
         self._next_bytes = min(2 * size, self._segment_bytes_max)
 
     def _seal(self, last_seq: int) -> None:
         """Say in the header where the segment ends, and let go of it."""
         if self._segment is not None:
             self._size = 0  # whatever comes between, nothing is put behind its end
+            self._words = None
             self._show(LAST_SEQ_AT, last_seq)
             self._show(END_AT, self._at)
             sealed, self._segment = self._segment, None

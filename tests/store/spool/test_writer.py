@@ -369,5 +369,6 @@ def test_an_exception_from_outside_loses_at_most_the_record_that_it_broke_into(
         assert [s.scan.damaged for s in view.segments] == [0] * len(view.segments)
         shutil.rmtree(root)
         if not interrupter.raised:
-            assert nth > 2, "the tracer found hardly any place"
+            one_store = (step, backend) == ("gauge", "mmap")
+            assert nth > 2 or one_store, "the tracer found hardly any place"
             return
