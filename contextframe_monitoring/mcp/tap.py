@@ -8,10 +8,13 @@ unmarked arrival is a refusal that no middleware saw.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from contextvars import Context as VariableContext
 from contextvars import ContextVar, copy_context
 from time import perf_counter_ns, time_ns
 from typing import Any, NamedTuple, Self
+
+from anyio import EndOfStream
 
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import Context
@@ -21,6 +24,7 @@ from contextframe_monitoring.mcp.wire import NEVER_ANSWERED, Wire, outcome_of_an
 
 ASKED_MAX = 1024
 """Requests of the server that wait for their answer; beyond it the oldest counts as unanswered."""
+_RequestFrame, _ResponseFrame = adapter.RequestFrame, adapter.ResponseFrame
 _GAVE_UP = Outcome("timeout", CLIENT_TIMEOUT)
 _CANCELLED = "notifications/cancelled"
 
@@ -28,12 +32,12 @@ _CANCELLED = "notifications/cancelled"
 class Arrival:
     """A message that came in. `ctx` is what the middleware was given; None while it saw nothing."""
 
-    __slots__ = ("ctx", "message", "started_ns", "tap", "time_us")
+    __slots__ = ("ctx", "message", "started_ns", "tap")
 
     def __init__(self, tap: Tap, message: Any, ctx: Context | None = None) -> None:
         """Take the time."""
         self.tap, self.message, self.ctx = tap, message, ctx
-        self.time_us, self.started_ns = time_ns() // 1000, perf_counter_ns()
+        self.started_ns = perf_counter_ns()
 
 
 _ARRIVED: ContextVar[Arrival | None] = ContextVar("contextframe_monitoring_arrival", default=None)
@@ -74,8 +78,8 @@ class Tap:
 
     def received(self, item: Any) -> Arrival | None:
         """Look at what came in; return an arrival for what will be dispatched, or refused."""
-        message = getattr(item, "message", None) if not isinstance(item, Exception) else None
-        if isinstance(message, adapter.RequestFrame):
+        message = None if isinstance(item, Exception) else item.message
+        if type(message) is _RequestFrame:
             self._leads = None
             return Arrival(self, message)
         dropped = self._leads is not None and self._is_dropped()
@@ -92,9 +96,7 @@ class Tap:
         return None
 
     def sent(self, message: Any) -> None:
-        """Look at what goes out."""
-        if isinstance(message, adapter.ResponseFrame):
-            return
+        """Look at what goes out and is no result: those are the middleware's."""
         arrival = _ARRIVED.get()
         if arrival is not None and arrival.tap is not self:
             arrival = None
@@ -165,7 +167,8 @@ class Tap:
         refused = arrival.message
         if not isinstance(refused, adapter.RequestFrame) or refused.id != message.id:
             return
-        times = arrival.time_us, perf_counter_ns() - arrival.started_ns
+        took_ns = perf_counter_ns() - arrival.started_ns
+        times = (time_ns() - took_ns) // 1000, took_ns
         outcome = outcome_of_answer(message)
         for wire in self._wires:
             wire.ended("in", refused, outcome, None, self.latest, self._transport, times)
@@ -192,7 +195,10 @@ class TapRead:
 
     async def __anext__(self) -> Any:
         """Receive the next item, as long as there is one."""
-        item = await self._tapped.__anext__()
+        try:
+            item = await self._tapped.receive()
+        except EndOfStream:
+            raise StopAsyncIteration from None
         self._see(item)
         return item
 
@@ -210,7 +216,10 @@ class TapRead:
         return await self._tapped.__aexit__(*error)
 
     def _see(self, item: Any) -> None:
-        self.last_context = context = getattr(self._tapped, "last_context", None) or copy_context()
+        try:
+            self.last_context = context = self._tapped.last_context
+        except AttributeError:  # a stream that keeps none
+            self.last_context = context = copy_context()
         try:
             arrival = self._tap.received(item)
             if arrival is not None:
@@ -230,13 +239,16 @@ class TapWrite:
         """Return what we don't have from the stream that we stand in for."""
         return getattr(self._tapped, name)
 
-    async def send(self, item: Any) -> None:
-        """Send an item."""
+    def send(self, item: Any) -> Awaitable[None]:
+        """Send an item: what the stream's own `send` returns is there to be awaited."""
         try:
-            self._tap.sent(item.message)
+            message = item.message
+            if type(message) is not _ResponseFrame:
+                self._tap.sent(message)
         except Exception:  # noqa: BLE001 - the server goes on
             self._tap.lost()
-        await self._tapped.send(item)
+        sending: Awaitable[None] = self._tapped.send(item)
+        return sending
 
     async def __aenter__(self) -> Self:
         """Enter the stream."""
