@@ -1,20 +1,16 @@
 """The conformance suite of the protocol finds the same through `wrap --http` as without it."""
 
-import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.mcp.conformance import checks
 from tests.mcp.http_support import busy, relayed, running
-from tests.mcp.installed import installed, node_server
+from tests.mcp.installed import node_server
 from tests.mcp.relay_support import ENVIRONMENT
 from tests.processes import free_port
-
-SUITE_SECONDS_MAX = 120
-_CHECKS = re.compile(r"^[✓✗] ([\w-]+): (\d+) passed, (\d+) failed", re.MULTILINE)
 
 
 @contextmanager
@@ -22,22 +18,6 @@ def everything() -> Iterator[str]:
     port = free_port()
     with running([*node_server("server-everything"), "streamableHttp"], port, PORT=str(port)):
         yield f"http://127.0.0.1:{port}/mcp"
-
-
-def checks(url: str, version: str, folder: Path) -> dict[str, tuple[int, int]]:
-    """Return passed and failed checks by scenario."""
-    suite = installed("node", "node_modules", "@modelcontextprotocol", "conformance")
-    program = Path(suite) / "dist" / "index.js"
-    command = [installed("node", "bin", "node"), str(program), "server", "--url", url]
-    done = subprocess.run(
-        [*command, "--suite", "all", "--spec-version", version, "-o", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SUITE_SECONDS_MAX,
-        env=ENVIRONMENT,
-    )
-    return {name: (int(good), int(bad)) for name, good, bad in _CHECKS.findall(done.stdout)}
 
 
 @pytest.mark.node
