@@ -8,6 +8,7 @@ gave up.
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
@@ -19,6 +20,7 @@ from mcp.server.connection import _NO_CHANNEL, NotifyOnlyOutbound
 from mcp.server.context import HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.runner import _PRE_REQUEST_REPLAY_LIMIT
 from mcp.shared import _otel as _sdk_otel
+from mcp.shared._context_streams import ContextReceiveStream
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 from opentelemetry import context, propagate, trace
@@ -171,7 +173,25 @@ def deadline_passed(error: BaseException) -> bool:
     return str(error).endswith("; reason: deadline exceeded")
 
 
-# -- the dispatcher of a connection
+# -- the streams and the dispatcher of a connection
+
+
+def receive_of(stream: Any) -> Callable[[], Awaitable[tuple[contextvars.Context, Any]]]:
+    """Return what receives a stream's next item together with the context of its sender.
+
+    The SDK's own streams are read below their surface, which saves a coroutine for each message;
+    any other is asked for the `last_context` that it may keep.
+    """
+    if type(stream) is ContextReceiveStream:
+        below: Any = stream._inner  # noqa: SLF001
+        received: Callable[[], Awaitable[tuple[contextvars.Context, Any]]] = below.receive
+        return received
+
+    async def receive() -> tuple[contextvars.Context, Any]:
+        item = await stream.receive()
+        return getattr(stream, "last_context", None) or contextvars.copy_context(), item
+
+    return receive
 
 
 def dispatcher_of(ctx: Context) -> JSONRPCDispatcher[Any] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from contextvars import Context as VariableContext
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from time import perf_counter_ns, time_ns
 from typing import Any, NamedTuple, Self
 
@@ -180,6 +180,7 @@ class TapRead:
     def __init__(self, inner: Any, tap: Tap) -> None:
         """Stand in for `inner`."""
         self._tapped, self._tap = inner, tap
+        self._receive = adapter.receive_of(inner)
         self.last_context: VariableContext | None = None
         """The context of the last message's sender: the SDK handles the message in it."""
 
@@ -189,17 +190,17 @@ class TapRead:
 
     async def receive(self) -> Any:
         """Receive the next item."""
-        item = await self._tapped.receive()
-        self._see(item)
+        self.last_context, item = await self._receive()
+        self._see(item, self.last_context)
         return item
 
     async def __anext__(self) -> Any:
         """Receive the next item, as long as there is one."""
         try:
-            item = await self._tapped.receive()
+            self.last_context, item = await self._receive()
         except EndOfStream:
             raise StopAsyncIteration from None
-        self._see(item)
+        self._see(item, self.last_context)
         return item
 
     def __aiter__(self) -> Self:
@@ -215,11 +216,7 @@ class TapRead:
         """Leave the stream, which closes it."""
         return await self._tapped.__aexit__(*error)
 
-    def _see(self, item: Any) -> None:
-        try:
-            self.last_context = context = self._tapped.last_context
-        except AttributeError:  # a stream that keeps none
-            self.last_context = context = copy_context()
+    def _see(self, item: Any, context: VariableContext) -> None:
         try:
             arrival = self._tap.received(item)
             if arrival is not None:

@@ -4,6 +4,7 @@ the SDK has moved, and that `contextframe_monitoring.mcp.adapter` has to follow.
 
 from __future__ import annotations
 
+import contextvars
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from mcp.server import runner as sdk_runner
 from mcp.server import stdio as sdk_stdio
 from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.shared import _otel as sdk_otel
+from mcp.shared._context_streams import create_context_streams
 from mcp.shared.message import SessionMessage
 from opentelemetry import propagate, trace
 from opentelemetry.trace import ProxyTracer
@@ -186,6 +188,20 @@ async def test_streams_have_a_dispatcher_that_writes_to_a_stream_that_can_be_rep
     answer = adapter.ResponseFrame(jsonrpc="2.0", id=9, result={"a": 1})
     await dispatcher._dispatch(SessionMessage(answer), None, None, None)  # type: ignore[arg-type]
     assert seen == ["notifications/x", (9, {"a": 1})]
+
+
+async def test_a_stream_of_the_sdk_is_received_with_the_context_of_its_sender() -> None:
+    mark: contextvars.ContextVar[str] = contextvars.ContextVar("mark")
+    send, receive = create_context_streams[Any](1)
+    raw_send, raw_receive = anyio.create_memory_object_stream[Any](1)
+    async with send, receive, raw_send, raw_receive:
+        for ours, theirs in ((send, receive), (raw_send, raw_receive)):
+            mark.set("sender")
+            await ours.send("item")
+            mark.set("receiver")
+            context, item = await adapter.receive_of(theirs)()
+            wanted = "sender" if theirs is receive else "receiver"
+            assert (context[mark], item) == (wanted, "item")
 
 
 def test_the_sdk_keeps_a_few_frames_ahead_of_the_first_request() -> None:
