@@ -24,7 +24,7 @@ _BODY = (
     b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1}}}'
 )
 _REQUEST = (
-    b"POST /mcp HTTP/1.1\r\nhost: bench\r\naccept: application/json, text/event-stream\r\n"
+    b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: application/json, text/event-stream\r\n"
     b"content-type: application/json\r\nmcp-protocol-version: 2026-07-28\r\n"
     b"mcp-method: tools/call\r\nmcp-name: add\r\ncontent-length: %d\r\n\r\n" % len(_BODY)
 ) + _BODY

@@ -116,9 +116,7 @@ class Spool:
             return {r: n for r, n in zip(LOSS_REASONS, self._losses, strict=True) if n}
 
     def put(self, record: bytes) -> bool:
-        """Store one encoded record under the next sequence number; False when it is lost (and
-        counted).
-        """
+        """Store one encoded record under the next number; False when it is lost (and counted)."""
         lock = self._lock  # taken by hand: `with` costs 70 ns more, a tenth of all
         moved = False
         try:
@@ -145,9 +143,8 @@ class Spool:
                         loss = refused
                         return False
                     moved, end = True, self._at + frame_bytes(size)
-                self._segment.append(  # type: ignore[union-attr]
-                    self._at, zlib.crc32(payload), payload
-                )
+                crc = zlib.crc32(payload)
+                self._segment.append(self._at, crc, payload)  # type: ignore[union-attr]
                 self._at = end
                 loss = None
             except OSError as error:
