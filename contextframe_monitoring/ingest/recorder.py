@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 import typing
@@ -49,7 +50,7 @@ class Recorder:
         """
         self.spool = spool
         self.enabled = spool is not None
-        self._track_costs = track_costs
+        self._kinds = _KINDS if track_costs else _KINDS - {CostRecord}
         self._text_chars_max = text_chars_max
         self._encode = msgspec.msgpack.Encoder().encode
         self._numbers = itertools.count(1)
@@ -84,38 +85,43 @@ class Recorder:
         spool = self.spool
         if spool is None or not self.enabled:
             return False
-        if not self._track_costs and type(record) is CostRecord:
-            return False
-        data: bytes | None
+        if type(record) not in self._kinds:
+            return self._refuse(spool, record)
         try:
             data = self._encode(record)
-            if len(data) > _PLAIN_BYTES_MAX or type(record) not in _KINDS:
+            if len(data) > _PLAIN_BYTES_MAX:
                 data = self._encode_bounded(record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
-            data = self._repaired(record)
+            return self._record_repaired(spool, record)
         try:
-            if data is not None:
-                return spool.put(data)
-            spool.lose("invalid")
+            return spool.put(data)
         except Exception:  # noqa: BLE001 - a fault of ours; the spool has counted
             return False
+
+    def _refuse(self, spool: Spool, record: object) -> bool:
+        """Count what is no record; a cost that is not wanted is none."""
+        if type(record) is not CostRecord:
+            with contextlib.suppress(Exception):  # as above
+                spool.lose("invalid")
         return False
 
     def _encode_bounded(self, record: Record) -> bytes:
         """Return the record with its texts cut: once as configured, then as short as it takes."""
-        if type(record) not in _KINDS:
-            raise TypeError(type(record).__name__)
         data = self._encode(_bounded(record, self._text_chars_max))
         if len(data) > _FULL_BYTES_MAX:
             data = self._encode(_bounded(record, _SHORT_CHARS_MAX))
         return data
 
-    def _repaired(self, record: Record) -> bytes | None:
+    def _record_repaired(self, spool: Spool, record: Record) -> bool:
         """Try once more with every text made valid UTF-8 (lone surrogates can't be encoded)."""
         try:
-            return self._encode_bounded(record)
+            data = self._encode_bounded(record)
         except Exception:  # noqa: BLE001 - not a record that we can keep
-            return None
+            return self._refuse(spool, None)
+        try:
+            return spool.put(data)
+        except Exception:  # noqa: BLE001 - as above
+            return False
 
     # -- live figures, shown in the segment's header
 
@@ -145,16 +151,19 @@ class Recorder:
         """Count an operation out and record it: the quick way of two calls."""
         spool = self.spool
         self._active = active = self._active - 1
-        if spool is None:
+        if spool is None or not self.enabled:
             return False
         spool.gauge(0, max(active, 0))
         try:
             data = self._encode(record)
-            if len(data) <= _PLAIN_BYTES_MAX:
-                return spool.put(data)
         except Exception:  # noqa: BLE001 - `record` knows what to do
             return self.record(record)
-        return self.record(record)
+        if len(data) > _PLAIN_BYTES_MAX:
+            return self.record(record)
+        try:
+            return spool.put(data)
+        except Exception:  # noqa: BLE001 - a fault of ours; the spool has counted
+            return False
 
     def operation_ended(self) -> None:
         """Count it out again."""

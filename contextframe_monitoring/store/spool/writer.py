@@ -116,16 +116,17 @@ class Spool:
             return {r: n for r, n in zip(LOSS_REASONS, self._losses, strict=True) if n}
 
     def put(self, record: bytes) -> bool:
-        """Store one encoded record under the next sequence number; False when it is lost (and
-        counted).
-        """
-        with self._lock:
+        """Store one encoded record under the next number; False when it is lost, and counted."""
+        lock = self._lock  # taken by hand: `with` costs 70 ns more, a tenth of all
+        moved = False
+        try:
+            lock.acquire()  # inside: an exception from outside may come as soon as it is held
             if self._busy:  # only the thread that holds the lock can come here again
                 self._deferred.append("put")
                 return False
             self._busy = True
             loss: Loss | None = "interrupted"
-            moved, payload = False, b""
+            payload = b""
             try:
                 self.seq = seq = self.seq + 1
                 if self._deferred:
@@ -142,9 +143,8 @@ class Spool:
                         loss = refused
                         return False
                     moved, end = True, self._at + frame_bytes(size)
-                self._segment.append(  # type: ignore[union-attr]
-                    self._at, zlib.crc32(payload), payload
-                )
+                crc = zlib.crc32(payload)
+                self._segment.append(self._at, crc, payload)  # type: ignore[union-attr]
                 self._at = end
                 loss = None
             except OSError as error:
@@ -157,6 +157,11 @@ class Spool:
                         self._failed(loss, payload)
                 finally:
                     self._busy = False
+        finally:
+            try:  # noqa: SIM105 - on every record: `suppress` takes half as long as all the rest
+                lock.release()
+            except RuntimeError:
+                pass  # interrupted while it waited for another thread
         if moved and self._rotated is not None:
             self._rotated(self._undrained)
         return True
@@ -318,6 +323,8 @@ class Spool:
         self._seal(max(self.seq - 1, 0))
         self._at, self._size, self._segment = HEADER_BYTES, size, opened
         self._words = opened.words
+        for index, value in enumerate(self._gauges):  # they need no lock, so they may have moved
+            self._show(gauge_at(index), value)
         self._next_bytes = min(2 * size, self._segment_bytes_max)
 
     def _seal(self, last_seq: int) -> None:
