@@ -35,13 +35,15 @@ class Connection:
     """
 
     __slots__ = (
-        "_explained", "_waiting", "client", "is_direct", "origins", "session_id", "transport",
+        "_explained", "_waiting", "client", "is_direct", "latest", "origins", "session_id",
+        "transport",
     )  # fmt: skip
 
     def __init__(self, transport: str | None, session_id: str | None, *, is_direct: bool) -> None:
         """`is_direct`: messages are handed over inside the process, so a late result arrives."""
         self.transport, self.session_id, self.is_direct = transport, session_id, is_direct
         self.client = NOBODY
+        self.latest: Origin | None = None
         self.origins: dict[tuple[str | None, str | None, str], Origin] = {}
         self._explained: dict[str, bool] = {}
         self._waiting: dict[str, OperationRecord] = {}
@@ -110,7 +112,8 @@ class Connections:
             agent, source = agent_of(ctx, connection.client)
         version = ctx.protocol_version
         origin = connection.origins.get((agent, source, version))
-        return origin or self._new_origin(connection, agent, source, version)
+        connection.latest = origin = origin or self._new_origin(connection, agent, source, version)
+        return origin
 
     def introduced(self, ctx: adapter.Context, result: object) -> Origin:
         """Return the origin of `initialize`, whose facts the SDK only commits after it."""
@@ -123,6 +126,11 @@ class Connections:
         return self._new_origin(
             connection, *agent, version if isinstance(version, str) else ctx.protocol_version
         )
+
+    def latest_origin(self, anchor: Any) -> Origin | None:
+        """Return the origin of the last message of a connection; None when there was none."""
+        connection = None if anchor is None else self._open.get(id(anchor))
+        return None if connection is None else connection.latest
 
     def unknown_origin(self, transport: str | None, version: str | None = None) -> Origin:
         """Return the origin of what came before anybody was known at the other end."""
@@ -138,7 +146,7 @@ class Connections:
     ) -> Origin:
         if len(connection.origins) >= ORIGINS_MAX:
             connection.origins.clear()
-        origin = connection.origins[agent, source, version] = Origin(
+        origin = connection.latest = connection.origins[agent, source, version] = Origin(
             server=self._server,
             agent_id=agent and bounded_name(agent),
             agent_source=source,

@@ -18,10 +18,11 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contextframe_monitoring.core.privacy import NAME_CHARS_MAX
+from contextframe_monitoring.mcp.adapter import TRANSPORT_HTTP
 from contextframe_monitoring.mcp.outcome import Outcome
 from contextframe_monitoring.mcp.sightings import SCOPE_KEY, Sightings
 from contextframe_monitoring.mcp.sizes import decode
-from contextframe_monitoring.mcp.wire import Wire
+from contextframe_monitoring.mcp.wire import Sender, Wire
 
 BODY_BYTES_MAX = 256 << 10
 """Of a body that is refused, its method is read up to this size; beyond it the header tells."""
@@ -189,8 +190,9 @@ class _Exchange:
             method, params = found.get("method"), found.get("params")
             if isinstance(method, str):
                 frame = _Frame(method, params if isinstance(params, dict) else None)
+                sender = Sender(self.sightings.latest, None, TRANSPORT_HTTP)
                 for wire in self._wires:
-                    wire.notified("out", frame, self.sightings.latest, None, time_ns() // 1000)
+                    wire.notified("out", frame, sender, time_ns() // 1000)
 
     def _lost(self) -> None:
         for wire in self._wires:

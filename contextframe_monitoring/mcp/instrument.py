@@ -20,7 +20,10 @@ def instrument(
     tools: bool = False,
     keep_opentelemetry: bool = False,
 ) -> _Server:
-    """Record every message that `server` dispatches from now on, and return the server.
+    """Record every message of `server` from now on, each once, and return the server.
+
+    That is what it dispatches; what it sends on its own, with the answers; what it can't read; and
+    what it refuses, also over streamable HTTP (`run` and `streamable_http_app`).
 
     `server` is an `MCPServer` or a low-level `Server` of mcp 2.x, or an object that holds one as
     `_mcp_server`. By default the SDK's OpenTelemetry middleware is stood in for: it is called only

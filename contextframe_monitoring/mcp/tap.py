@@ -8,6 +8,7 @@ unmarked arrival is a refusal that no middleware saw.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Awaitable
 from contextvars import Context as VariableContext
 from contextvars import ContextVar
@@ -20,7 +21,7 @@ from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import Context
 from contextframe_monitoring.mcp.outcome import CANCELLED, CLIENT_TIMEOUT, Outcome
 from contextframe_monitoring.mcp.sightings import seen
-from contextframe_monitoring.mcp.wire import NEVER_ANSWERED, Wire, outcome_of_answer
+from contextframe_monitoring.mcp.wire import NEVER_ANSWERED, Sender, Wire, outcome_of_answer
 
 ASKED_MAX = 1024
 """Requests of the server that wait for their answer; beyond it the oldest counts as unanswered."""
@@ -52,7 +53,9 @@ def handled(ctx: Context, wires: list[Wire]) -> None:
     if arrival is not None:
         message = arrival.message
         if arrival.ctx is None and message.params is ctx.params and message.method == ctx.method:
-            arrival.ctx = arrival.tap.latest = ctx
+            arrival.ctx = ctx
+            if arrival.tap.anchor is None:
+                arrival.tap.belongs_to(ctx)
     elif ctx.request is not None:
         seen(ctx)
         _tap_connection(ctx, wires)
@@ -71,10 +74,15 @@ class Tap:
     def __init__(self, wires: list[Wire], transport: str | None) -> None:
         """`wires` may grow; `transport` stands on what comes before anything is dispatched."""
         self._wires, self._transport = wires, transport
-        self.latest: Context | None = None
-        """The last message that the middleware saw: who is at the other end."""
+        self.anchor: weakref.ref[Any] | None = None
+        """What stands for the connection, once a message of it was dispatched."""
         self._asked: dict[str, _Asked] = {}
         self._leads: int | None = 0
+
+    def belongs_to(self, ctx: Context) -> None:
+        """Learn which connection this is."""
+        anchor = adapter.anchor_of(ctx)
+        self.anchor = None if anchor is None else weakref.ref(anchor)
 
     def received(self, item: Any) -> Arrival | None:
         """Look at what came in; return an arrival for what will be dispatched, or refused."""
@@ -87,10 +95,10 @@ class Tap:
             if not dropped:
                 return Arrival(self, message)
             for wire in self._wires:
-                wire.notified("in", message, None, self._transport, time_ns() // 1000)
+                wire.notified("in", message, self._sender(None), time_ns() // 1000)
         elif message is None:
             for wire in self._wires:
-                wire.unparsable(self.latest, self._transport, time_ns() // 1000)
+                wire.unparsable(self._sender(None), time_ns() // 1000)
         else:
             self.answered(message)
         return None
@@ -104,14 +112,14 @@ class Tap:
             if arrival is not None and arrival.ctx is None:
                 self._refused(arrival, message)
             return
-        ctx = self.latest if arrival is None else arrival.ctx or self.latest
+        ctx = None if arrival is None else arrival.ctx
         if isinstance(message, adapter.RequestFrame):
             self._ask(_Asked(message, ctx, time_ns() // 1000, perf_counter_ns()))
             return
         if message.method == _CANCELLED:
             self._given_up(message.params or {})
         for wire in self._wires:
-            wire.notified("out", message, ctx, self._transport, time_ns() // 1000)
+            wire.notified("out", message, self._sender(ctx), time_ns() // 1000)
 
     def answered(self, message: Any) -> None:
         """Record the request of the server that `message` answers."""
@@ -140,6 +148,10 @@ class Tap:
         for wire in self._wires:
             wire.lost()
 
+    def _sender(self, ctx: Context | None) -> Sender:
+        anchor = None if self.anchor is None else self.anchor()
+        return Sender(ctx, anchor, self._transport)
+
     def _is_dropped(self) -> bool:
         """Return whether the SDK drops a frame ahead of the first request, having kept enough."""
         if self._leads is None or self._leads >= adapter.LEADS_MAX:
@@ -161,7 +173,7 @@ class Tap:
     def _ended(self, asked: _Asked, outcome: Outcome, result: Any) -> None:
         times = asked.time_us, perf_counter_ns() - asked.started_ns
         for wire in self._wires:
-            wire.ended("out", asked.message, outcome, result, asked.ctx, self._transport, times)
+            wire.ended("out", asked.message, outcome, result, self._sender(asked.ctx), times)
 
     def _refused(self, arrival: Arrival, message: Any) -> None:
         refused = arrival.message
@@ -171,7 +183,7 @@ class Tap:
         times = (time_ns() - took_ns) // 1000, took_ns
         outcome = outcome_of_answer(message)
         for wire in self._wires:
-            wire.ended("in", refused, outcome, None, self.latest, self._transport, times)
+            wire.ended("in", refused, outcome, None, self._sender(None), times)
 
 
 class TapRead:
@@ -292,5 +304,5 @@ def _tap_connection(ctx: Context, wires: list[Wire]) -> None:
         teardown = adapter.teardown_of(ctx)
         if teardown is not None:
             teardown.callback(tap.closed)
-    tap.latest = ctx
+        tap.belongs_to(ctx)
     _ARRIVED.set(Arrival(tap, None, ctx))

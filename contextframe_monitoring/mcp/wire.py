@@ -7,7 +7,7 @@ their answers), what it can't read, and what the SDK refuses before any handler 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mcp_types import PARSE_ERROR, REQUEST_TIMEOUT
 
@@ -29,6 +29,16 @@ NEVER_ANSWERED = Outcome("error", "ConnectionClosed")
 """The end of a server's request whose connection closed, or which too many others followed."""
 
 
+class Sender(NamedTuple):
+    """As much as is known of who a frame belongs to."""
+
+    ctx: Context | None
+    """The message that is being handled, or was refused; None outside of any."""
+    anchor: Any
+    """What stands for the connection, once a message of it was dispatched."""
+    transport: str | None
+
+
 class Wire:
     """One monitored server's messages beside those that are dispatched; never raises."""
 
@@ -40,10 +50,10 @@ class Wire:
         self._connections = connections
         self._texts, self._text_chars_max = texts, text_chars_max
 
-    def unparsable(self, ctx: Context | None, transport: str | None, time_us: int) -> None:
+    def unparsable(self, sender: Sender, time_us: int) -> None:
         """Record a frame that could not be read."""
         try:
-            self._put(time_us, UNPARSABLE, None, PARSE_FAILED, self._origin(ctx, transport))
+            self._put(time_us, UNPARSABLE, None, PARSE_FAILED, self._origin(sender))
         except Exception:  # noqa: BLE001 - the server goes on
             self.lost()
 
@@ -51,16 +61,16 @@ class Wire:
         self,
         direction: Literal["in", "out"],
         message: Any,
-        ctx: Context | None,
-        transport: str | None,
+        sender: Sender,
         time_us: int,
     ) -> None:
         """Record a notification that no middleware sees."""
         try:
             self._put(
                 time_us, message.method, message.params, Outcome("success"),
-                self._origin(ctx, transport),
-                kind="notification", direction=direction, correlation_id=_traced(message, ctx),
+                self._origin(sender),
+                kind="notification", direction=direction,
+                correlation_id=_traced(message, sender.ctx),
             )  # fmt: skip
         except Exception:  # noqa: BLE001 - the server goes on
             self.lost()
@@ -71,18 +81,17 @@ class Wire:
         message: Any,
         outcome: Outcome,
         result: Any,
-        ctx: Context | None,
-        transport: str | None,
+        sender: Sender,
         times: tuple[int, int],
     ) -> None:
         """Record a request that no middleware sees. `times`: start in us, nanoseconds taken."""
         try:
             time_us, took_ns = times
             self._put(
-                time_us, message.method, message.params, outcome, self._origin(ctx, transport),
+                time_us, message.method, message.params, outcome, self._origin(sender),
                 direction=direction, duration_ms=took_ns / 1e6,
                 result_size=None if result is None else size_bytes_of(result),
-                correlation_id=_traced(message, ctx),
+                correlation_id=_traced(message, sender.ctx),
             )  # fmt: skip
         except Exception:  # noqa: BLE001 - the server goes on
             self.lost()
@@ -117,10 +126,11 @@ class Wire:
         if spool is not None:
             spool.lose("invalid")
 
-    def _origin(self, ctx: Context | None, transport: str | None) -> Origin:
-        if ctx is None:
-            return self._connections.unknown_origin(transport)
-        return self._connections.origin_of(ctx)
+    def _origin(self, sender: Sender) -> Origin:
+        if sender.ctx is not None:
+            return self._connections.origin_of(sender.ctx)
+        latest = self._connections.latest_origin(sender.anchor)
+        return latest or self._connections.unknown_origin(sender.transport)
 
     def _http_origin(self, version: str | None) -> Origin:
         return self._connections.unknown_origin(adapter.TRANSPORT_HTTP, version)

@@ -73,12 +73,17 @@ def test_a_line_on_stdio_that_is_no_message_is_recorded_and_answered_as_before(
     tmp_path: Path,
 ) -> None:
     lines = b'no message\n\xff\n{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
-    told = [
-        subprocess.run(
-            [sys.executable, TOY, "low", *store], input=lines, capture_output=True, check=True
-        ).stdout
-        for store in ([], [str(tmp_path)])
-    ]
+    told: list[bytes] = []
+    for store in ([], [str(tmp_path)]):
+        command = [sys.executable, TOY, "low", *store]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as toy:
+            assert toy.stdin is not None
+            assert toy.stdout is not None
+            toy.stdin.write(lines)
+            toy.stdin.flush()
+            answer = toy.stdout.readline()
+            toy.stdin.close()
+            told.append(answer + toy.stdout.read())
     assert told[0] == told[1]
     found = operations(tmp_path)
     assert [(o.operation_type, o.error_type, o.origin.transport) for o in found] == [
