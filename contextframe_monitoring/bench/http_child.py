@@ -28,4 +28,5 @@ async def _serve() -> None:
     await server.serve_forever()
 
 
-asyncio.run(_serve())
+if __name__ == "__main__":
+    asyncio.run(_serve())
