@@ -60,8 +60,9 @@ def test_from_histograms_percentiles_are_close(
             assert np.isnan(of.quantiles[place]).all()
             continue
         exact = np.quantile(values, SHARES)
-        # below 2**-32 values share a bucket
-        assert of.quantiles[place] == pytest.approx(exact, rel=QUANTILE_ERROR * 1.02, abs=2e-9)
+        # below 2**-32 values share a bucket; between it and another both errors add up
+        allowed = exact * QUANTILE_ERROR * 1.001 + 2**-32 * (1 + QUANTILE_ERROR)
+        assert (np.abs(of.quantiles[place] - exact) <= allowed).all()
         assert (np.diff(of.quantiles[place]) >= 0).all()
         assert (of.minima[place], of.maxima[place]) == (min(values), max(values))
         assert of.means[place] == pytest.approx(np.mean(values))
