@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
-from contextframe_monitoring.core.errors import MonitoringError, StoreError, UnavailableError
+from contextframe_monitoring.core.errors import MonitoringError, StoreError
 from contextframe_monitoring.core.selection import Selection
+from contextframe_monitoring.duties import Duties, Duty
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
 from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
@@ -31,8 +32,6 @@ from contextframe_monitoring.store.store import Store
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-    from contextframe_monitoring.export.port import MetricsPort
 
 TICK_SECONDS = 1.0
 TAKEOVER_SECONDS = 2.0
@@ -52,15 +51,14 @@ class Keeper:
         checkpoint: Callable[[str], None] = no_checkpoint,
         *,
         retention_days: int = 30,
-        open_port: Callable[[], MetricsPort] | None = None,
+        duties: Mapping[str, Callable[[], Duty]] | None = None,
     ) -> None:
-        """Nothing is opened or locked yet. `open_port` serves metrics while this one keeps."""
+        """Nothing is opened or locked yet. `duties` are seen to while this one keeps."""
         self.store = store
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         self._retention_days = retention_days
-        self._open_port = open_port
-        self._port: MetricsPort | None = None
+        self._duties = Duties(duties or {}, self._clock)
         self._time = TrustedTime(self._clock)
         self._lock = FileLock(store.spool_root / KEEPER_LOCK)
         self._drain: Drain | None = None
@@ -114,9 +112,7 @@ class Keeper:
     def release(self) -> None:
         """Stop being the keeper."""
         self._drain = None
-        if self._port is not None:
-            self._port.close()
-            self._port = None
+        self._duties.stop()
         self._lock.release()
 
     def drain(self) -> int:
@@ -205,7 +201,8 @@ class Keeper:
         try:
             if self.take():
                 frames = self.drain()
-                error = self._about_unreadable() or self._about_port()
+                self._duties.start()
+                error = self._about_unreadable() or self._duties.problem
                 self._compact_daily()
         except MonitoringError as problem:
             error = str(problem)
@@ -221,18 +218,6 @@ class Keeper:
     def _about_unreadable(self) -> str | None:
         unreadable = self._drain.unreadable if self._drain is not None else {}
         return next((f"writer {name}: {why}" for name, why in unreadable.items()), None)
-
-    def _about_port(self) -> str | None:
-        """Open the metrics port where one is wanted; return why it can't be, None when all is well.
-
-        A port that is taken harms nothing else, and is tried again.
-        """
-        if self._port is None and self._open_port is not None:
-            try:
-                self._port = self._open_port()
-            except UnavailableError as problem:
-                return str(problem)
-        return None
 
     def _note_quietly(self) -> None:
         try:
@@ -256,19 +241,25 @@ class Keeper:
 
 def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
     """Return the keeper of a store as the configuration wants it."""
-
-    def open_port() -> MetricsPort:
-        from contextframe_monitoring.export.exporter import MetricsExporter
-        from contextframe_monitoring.export.port import MetricsPort
-
-        exporter = MetricsExporter(store, config)
-        return MetricsPort(exporter.exposition, config.prometheus_port)
-
     return Keeper(
-        store,
-        retention_days=config.metrics_retention_days,
-        open_port=open_port if config.prometheus_enabled else None,
+        store, retention_days=config.metrics_retention_days, duties=_duties_of(store.uri, config)
     )
+
+
+def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Duty]]:
+    """Return what a configuration wants done, each with a store of its own: they are threads."""
+    made: dict[str, Callable[[], Duty]] = {}
+
+    def metrics_port() -> Duty:
+        from contextframe_monitoring.export.exporter import MetricsExporter
+        from contextframe_monitoring.export.port import PortDuty
+
+        exporter = MetricsExporter(Store(uri, spool_path=config.spool_path), config)
+        return PortDuty(exporter.exposition, config.prometheus_port)
+
+    if config.prometheus_enabled:
+        made["metrics port"] = metrics_port
+    return made
 
 
 def drain_once(store: Store, config: MonitoringConfig | None = None) -> int:

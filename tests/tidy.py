@@ -19,7 +19,7 @@ FLOORS = (
     {"core"},
     {"store"},
     {"ingest", "query"},
-    {"control", "alerts", "export"},
+    {"control", "alerts", "export", "duties"},
     {"keeper"},
     {"monitor"},
     {"mcp", "web"},

@@ -43,6 +43,27 @@ class MetricsPort:
         self._thread.join()
 
 
+class PortDuty:
+    """The port as a duty of the keeper: one that is taken is tried again."""
+
+    def __init__(self, exposition: Exposition, port: int) -> None:
+        """Nothing is opened yet."""
+        self._exposition, self._number = exposition, port
+        self._port: MetricsPort | None = None
+
+    def tick(self, now_us: int) -> str | None:
+        """Listen, from the first tick on. Raises `UnavailableError` while the port is taken."""
+        del now_us
+        if self._port is None:
+            self._port = MetricsPort(self._exposition, self._number)
+        return None
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._port is not None:
+            self._port.close()
+
+
 def _handler(exposition: Exposition) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from contextframe_monitoring import Monitor, MonitoringConfig
 from contextframe_monitoring.core.errors import UnavailableError
 from contextframe_monitoring.export.port import MetricsPort
-from contextframe_monitoring.keeper import keeper_of
+from contextframe_monitoring.keeper import Keeper, keeper_of
 from contextframe_monitoring.store.store import store_of
-from tests.processes import free_port
+from tests.processes import free_port, listens, until
 
 
 def get(port: int, path: str = "/metrics", accept: str = "") -> tuple[int, str, str]:
@@ -26,6 +26,11 @@ def get(port: int, path: str = "/metrics", accept: str = "") -> tuple[int, str, 
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.headers["Content-Type"], error.read().decode()
+
+
+def told(keeper: Keeper) -> str | None:
+    keeper.tick()
+    return keeper.last_error
 
 
 @pytest.fixture
@@ -46,6 +51,7 @@ def test_a_keeper_serves_the_metrics_of_the_whole_store(config: MonitoringConfig
         keeper = keeper_of(store_of(config), config)
         keeper.tick()
         try:
+            until(lambda: listens(config.prometheus_port))
             status, kind, text = get(config.prometheus_port)
             assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
             assert "mcp_server_operation_duration_seconds" in {f.name for f in plain(text)}
@@ -63,13 +69,11 @@ def test_a_port_that_is_taken_harms_nothing_and_is_said(config: MonitoringConfig
     taken = MetricsPort(lambda _accept: ("text/plain", b""), config.prometheus_port)
     keeper = keeper_of(store_of(config), config)
     try:
-        keeper.tick()
+        until(lambda: told(keeper) is not None)
         assert keeper.leads
-        assert keeper.last_error is not None
-        assert f"prometheus_port {config.prometheus_port} can't be used" in keeper.last_error
+        assert f"prometheus_port {config.prometheus_port} can't be used" in (told(keeper) or "")
         taken.close()
-        keeper.tick()
-        assert keeper.last_error is None
+        until(lambda: told(keeper) is None)
     finally:
         keeper.release()
 
