@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mcp import Client
 from mcp.server import MCPServer
 
@@ -53,6 +54,7 @@ def test_no_more_tools_are_remembered_than_the_limit() -> None:
         assert len(found) == (TOOLS_MAX if start == 0 else 0)
 
 
+@pytest.mark.requirement("cost:tools:definitions", "cost:tools:by-tool")
 async def test_a_report_by_tool_shows_definitions_results_and_tools_never_called(
     tmp_path: Path,
 ) -> None:
