@@ -98,5 +98,8 @@ class _Part(Mapping[str, Any]):
         line = self._line
         if sum(map(line.count, (b",", b"{", b"["))) > PARTS_MAX:
             raise ValueError("too many parts")
-        found = _decode(line).get(self._name)
+        message = _decode(line)
+        if isinstance(message, list) and len(message) == 1:
+            message = message[0]  # a batch of one
+        found = message.get(self._name) if isinstance(message, dict) else None
         return found if isinstance(found, dict) else {}
