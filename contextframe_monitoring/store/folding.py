@@ -19,9 +19,10 @@ from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.levels import LEVELS, Level, coarser
 from contextframe_monitoring.store.merging import merged
+from contextframe_monitoring.store.remaking import remake_all
 from contextframe_monitoring.store.removals import Removals
-from contextframe_monitoring.store.schemas import ROLLUP_SCHEMA
-from contextframe_monitoring.store.tables import Tables
+from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_SCHEMA
+from contextframe_monitoring.store.tables import Tables, time_literal
 
 ROWS_PER_MERGE = 200_000
 """About so many rows are merged at once: 80 MB."""
@@ -136,6 +137,33 @@ class Fold:
             self._removals.raise_cutoff(
                 level.table, -(-cutoff // level.bucket_us) * level.bucket_us
             )
+
+    def make_missing(self, done: int) -> None:
+        """Make levels whose table is gone: the minutes from raw rows, as far back as these reach,
+        others with the next fold.
+        """
+        marks = self._folds.watermarks()
+        for level in self._levels[1:]:
+            if level.name in marks and self._tables.dataset(level.table) is None:
+                self._folds.forget(level.name)
+                del marks[level.name]
+        minutes = self._levels[0].table
+        since = time_literal(self._removals.cutoffs().get(minutes, 0))
+        where = f"batch <= {done} AND timestamp >= {since}"
+        if not self._tables.count(minutes) and any(
+            self._tables.count(name, where) for name in RAW_TABLES
+        ):
+            for level in self._levels[1:]:
+                if marks.get(level.name, done) < done:
+                    self._move(level, done)
+            self.rebuild(done)
+
+    def rebuild(self, done: int) -> None:
+        """Make every level anew from raw rows, as far back as these reach; levels are folded up to
+        `done`. What is older stays as it is.
+        """
+        self._folds.note_merged({level.table: done for level in self._levels})
+        remake_all(self._tables, self._levels, self._removals.raw_cutoff_us(), done)
 
     def _drop_unwanted(self) -> None:
         """Take out the rows of levels that are no longer wanted; a level that is wanted again is
