@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from contextframe_monitoring.core.clock import Clock
@@ -19,7 +19,10 @@ from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
 from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
+from contextframe_monitoring.store.folding import Fold
+from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
+from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
 from contextframe_monitoring.store.purge import Purged, purge, whole_buckets
 from contextframe_monitoring.store.removals import Removals
@@ -52,6 +55,7 @@ class Keeper:
         checkpoint: Callable[[str], None] = no_checkpoint,
         *,
         retention_days: int = 30,
+        levels: Sequence[Level] = LEVELS,
         open_port: Callable[[], MetricsPort] | None = None,
     ) -> None:
         """Nothing is opened or locked yet. `open_port` serves metrics while this one keeps."""
@@ -59,11 +63,13 @@ class Keeper:
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         self._retention_days = retention_days
+        self._levels = levels
         self._open_port = open_port
         self._port: MetricsPort | None = None
         self._time = TrustedTime(self._clock)
         self._lock = FileLock(store.spool_root / KEEPER_LOCK)
         self._drain: Drain | None = None
+        self._fold: Fold | None = None
         self._ledger: Ledger | None = None
         self._commits = 0
         self._engine: Engine | None = None
@@ -94,7 +100,16 @@ class Keeper:
             )
             self._since_us = self._clock.now_us()
             self._drain.resume()
-            finish_removals(self.store.tables, Removals(engine), self._checkpoint)
+            removals = Removals(engine)
+            finish_removals(self.store.tables, removals, self._checkpoint)
+            self._fold = Fold(
+                self.store.tables,
+                Folds(engine),
+                removals,
+                self._clock,
+                self._checkpoint,
+                self._levels,
+            )
             self._commits = max(self.store.tables.fragments(name) for name in TABLES)
             self._note()
         except BaseException:
@@ -113,7 +128,7 @@ class Keeper:
 
     def release(self) -> None:
         """Stop being the keeper."""
-        self._drain = None
+        self._drain = self._fold = None
         if self._port is not None:
             self._port.close()
             self._port = None
@@ -134,6 +149,12 @@ class Keeper:
             if self._commits >= COMMITS_PER_COMPACTION:
                 self.compact()
         return total
+
+    def fold(self, *, at_once: bool = False) -> None:
+        """Fold the levels of the rollups that are due, or all of them."""
+        if self._fold is not None and self._ledger is not None and (at_once or self._fold.is_due):
+            done, _ = self._ledger.position([])
+            self._fold.run(done, at_once=at_once)
 
     def compact(self) -> None:
         """Take out what has expired, then merge what many small commits left behind."""
@@ -205,6 +226,7 @@ class Keeper:
         try:
             if self.take():
                 frames = self.drain()
+                self.fold()
                 error = self._about_unreadable() or self._about_port()
                 self._compact_daily()
         except MonitoringError as problem:
@@ -267,6 +289,7 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
     return Keeper(
         store,
         retention_days=config.metrics_retention_days,
+        levels=wanted(config.aggregation_intervals),
         open_port=open_port if config.prometheus_enabled else None,
     )
 

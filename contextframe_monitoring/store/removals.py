@@ -116,6 +116,11 @@ class Removals:
         with self._engine.begin() as connection:
             return {r.table_name: r.cutoff_us for r in connection.execute(sa.select(_cutoffs))}
 
+    def raise_cutoff(self, name: str, cutoff_us: int) -> None:
+        """Say that a table holds nothing before a time, or not all of it."""
+        with self._engine.begin() as connection:
+            _raise_cutoff(connection, name, cutoff_us)
+
     def expired(self) -> dict[str, int]:
         """Return how many rows of each writer were taken out."""
         with self._engine.begin() as connection:

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contextframe_monitoring.core import histogram
+from contextframe_monitoring.store.levels import LEVELS
+from contextframe_monitoring.store.merging import encoded, grouped
 from contextframe_monitoring.store.schemas import (
     COST,
     LABEL,
@@ -23,7 +25,7 @@ from contextframe_monitoring.store.schemas import (
     USAGE,
 )
 
-BUCKET_US = 60_000_000
+BUCKET_US = LEVELS[0].bucket_us
 _Ints = np.ndarray[Any, np.dtype[np.int64]]
 _Floats = np.ndarray[Any, np.dtype[np.float64]]
 _Column = Callable[[pa.Table], pa.ChunkedArray]
@@ -103,9 +105,9 @@ def rollup_rows(raw: Mapping[str, pa.Table], batch: int) -> pa.Table:
 
 
 def _deltas(name: str, table: pa.Table, batch: int) -> pa.Table:
-    keys = {key: _label(column(table)) for key, column in _KEYS[name].items()}
+    keys = {key: encoded(column(table)) for key, column in _KEYS[name].items()}
     bucket = _ints(table["timestamp"].cast(pa.int64())) // BUCKET_US
-    group, first = _groups(bucket, list(keys.values()))
+    group, first = grouped(bucket, list(keys.values()))
     size = len(first)
     columns: dict[str, Any] = {
         "bucket": pa.array(bucket[first] * BUCKET_US, pa.int64()).cast(TIME),
@@ -127,25 +129,6 @@ def _deltas(name: str, table: pa.Table, batch: int) -> pa.Table:
         for field in ROLLUP_SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=ROLLUP_SCHEMA)
-
-
-def _label(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    text = pc.cast(column, pa.string()).combine_chunks()
-    whole = pa.concat_arrays(text.chunks) if isinstance(text, pa.ChunkedArray) else text
-    return whole.dictionary_encode().cast(LABEL)
-
-
-def _groups(bucket: _Ints, keys: list[pa.DictionaryArray]) -> tuple[_Ints, _Ints]:
-    """Return the group of each row, and the first row of each group."""
-    _, code = np.unique(bucket, return_inverse=True)
-    for key in keys:
-        values = len(key.dictionary) + 1
-        if values == 1:
-            continue
-        index = key.indices.fill_null(len(key.dictionary)).to_numpy(zero_copy_only=False)
-        _, code = np.unique(code.astype(np.int64) * values + index, return_inverse=True)
-    _, first, group = np.unique(code, return_index=True, return_inverse=True)
-    return group, first
 
 
 def _values(name: str, table: pa.Table) -> _Floats:
