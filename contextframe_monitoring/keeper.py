@@ -24,7 +24,8 @@ from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
-from contextframe_monitoring.store.purge import Purged, purge, whole_buckets
+from contextframe_monitoring.store.purge import Purged, purge
+from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
 from contextframe_monitoring.store.retention import TrustedTime, expire
 from contextframe_monitoring.store.schemas import TABLES
@@ -174,14 +175,17 @@ class Keeper:
     def purge(self, selection: Selection) -> Purged:
         """Erase selected records for good, those in the spool included; return what is gone.
 
-        A time is moved back to its whole minute. Raises `StoreError` when the store can't be
-        written or this process does not keep it, `ConflictError` while an import is at work.
+        A time is moved back to its whole minute, or to the bucket of the finest level that
+        reaches so far back. Raises `StoreError` when the store can't be written or this process
+        does not keep it, `ConflictError` while an import is at work.
         """
         if self._ledger is None or not self._lock.held:
             raise StoreError(self.store.uri, "another process keeps it", "end that one first")
-        selection = whole_buckets(selection)
         waiting = self.drain()
+        self.fold(at_once=True)  # what is made anew has then one number on every level
         engine = self.store.create()
+        kept = Folds(engine).watermarks()
+        selection = whole_buckets(selection, kept, Removals(engine).cutoffs())
         forgotten = forget(engine, selection)
         found = purge(
             self.store.tables,
