@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import MonitoringError, StoreError
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.core.retention_settings import RetentionSettings, days_by_table
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.duties import Duties, Duty
@@ -61,6 +62,7 @@ class Keeper:
         retention_days: int = 30,
         retention: RetentionSettings | None = None,
         levels: Sequence[Level] = LEVELS,
+        grouping: Grouping = DEFAULT_GROUPING,
         duties: Mapping[str, Callable[[], Duty]] | None = None,
     ) -> None:
         """Nothing is opened or locked yet. `duties` are seen to while this one keeps."""
@@ -69,7 +71,9 @@ class Keeper:
         self._checkpoint = checkpoint
         retention = retention or RetentionSettings()
         days = days_by_table(retention, retention_days)
-        self._wishes = Wishes(levels=levels, days=days, archive=_archive(retention))
+        self._wishes = Wishes(
+            levels=levels, days=days, archive=_archive(retention), grouping=grouping
+        )
         self._duties = Duties(duties or {}, self._clock)
         self._time = TrustedTime(self._clock)
         self._lock = FileLock(store.spool_root / KEEPER_LOCK)
@@ -101,13 +105,23 @@ class Keeper:
             self._engine = engine = self.store.create()
             self._ledger = ledger = Ledger(engine)
             self._drain = Drain(
-                self.store.spool_root, self.store.tables, ledger, self._clock, self._checkpoint
+                self.store.spool_root,
+                self.store.tables,
+                ledger,
+                self._clock,
+                self._checkpoint,
+                grouping=self._wishes.grouping,
             )
             self._since_us = self._clock.now_us()
             repair(self.store.tables, self._checkpoint)
             self._drain.resume()
-            archive = self._wishes.archive
-            finish_removals(self.store.tables, Removals(engine), self._checkpoint, archive)
+            finish_removals(
+                self.store.tables,
+                Removals(engine),
+                self._checkpoint,
+                self._wishes.archive,
+                self._wishes.grouping,
+            )
             self._maintenance = Maintenance(
                 self.store.tables, engine, self._clock, self._time, self._checkpoint, self._wishes
             )
@@ -216,6 +230,7 @@ class Keeper:
             self.store.spool_root,
             selection,
             self._checkpoint,
+            self._wishes.grouping,
         )
         found.waiting, found.facts_forgotten = waiting, forgotten
         forget_traces(engine)
@@ -299,6 +314,9 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
         retention_days=config.metrics_retention_days,
         retention=config.retention,
         levels=wanted(config.aggregation_intervals),
+        grouping=Grouping(
+            attributes=tuple(config.rollup_attributes), groups_max=config.rollup_groups_max
+        ),
         duties=_duties_of(store.uri, config),
     )
 

@@ -93,6 +93,9 @@ class StatusReport(_Shape):
     unmatched_operations: dict[str, int] = Field(
         description="ends without a start, second ends, starts never ended"
     )
+    rollup_others: dict[str, int] = Field(
+        description="facts by level in groups beyond rollup_groups_max: their names are `other`"
+    )
     last_error: str | None
     disk_free_bytes: int | None
     versions: dict[str, str]

@@ -19,6 +19,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
+from contextframe_monitoring.store.cardinality import Bound
 from contextframe_monitoring.store.erasure import exchange, relabelled
 from contextframe_monitoring.store.folding import spans_of
 from contextframe_monitoring.store.folds import Folds
@@ -58,7 +60,9 @@ def compact(tables: Tables, name: str) -> None:
     tables.settle(name)
 
 
-def consolidate(tables: Tables, folds: Folds, level: Level, upto: int) -> None:
+def consolidate(
+    tables: Tables, folds: Folds, level: Level, upto: int, grouping: Grouping = DEFAULT_GROUPING
+) -> None:
     """Compact a level, and merge its rows of batches up to `upto`. Raises `StoreError`."""
     dataset = tables.dataset(level.table)
     if dataset is None:
@@ -67,7 +71,8 @@ def consolidate(tables: Tables, folds: Folds, level: Level, upto: int) -> None:
         chosen = _chosen(dataset)
         if chosen:
             folds.note_merged({level.table: upto})
-            exchange(tables, level.table, dataset, chosen, _merged(dataset, chosen, level, upto))
+            fresh = _merged(dataset, chosen, level, upto, Bound(grouping.groups_max))
+            exchange(tables, level.table, dataset, chosen, fresh)
     tables.settle(level.table)
 
 
@@ -117,7 +122,9 @@ def _chosen(dataset: Any) -> list[Any]:
     ]
 
 
-def _merged(dataset: Any, chosen: list[Any], level: Level, upto: int) -> Iterator[pa.RecordBatch]:
+def _merged(
+    dataset: Any, chosen: list[Any], level: Level, upto: int, bound: Bound
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of these fragments, those of batches up to `upto` merged, the others as they
     are.
     """
@@ -131,7 +138,8 @@ def _merged(dataset: Any, chosen: list[Any], level: Level, upto: int) -> Iterato
     old = f"batch <= {upto}"
     for start, end in spans_of(rows(old, ["bucket"]), level.bucket_us):
         within = f"bucket >= {time_literal(start)} AND bucket < {time_literal(end)}"
-        yield from merged(rows(f"{old} AND {within}"), level.bucket_us, upto).to_batches()
+        mine = rows(f"{old} AND {within}")
+        yield from merged(mine, level.bucket_us, upto, bound).to_batches()
     for batch in rows(f"batch > {upto}"):
         if batch.num_rows:
             yield relabelled(batch, dataset.schema)

@@ -17,6 +17,8 @@ import msgspec
 import pyarrow as pa
 
 from contextframe_monitoring.core.clock import Clock
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
+from contextframe_monitoring.store.cardinality import Bound
 from contextframe_monitoring.store.ledger import Ledger, Slice, WriterState
 from contextframe_monitoring.store.rollup import rollup_rows
 from contextframe_monitoring.store.rows import Stored, decode, rows
@@ -98,8 +100,10 @@ class Drain:
         ledger: Ledger,
         clock: Clock,
         checkpoint: Callable[[str], None] = no_checkpoint,
+        grouping: Grouping = DEFAULT_GROUPING,
     ) -> None:
         """`root` is the spool's folder; `checkpoint` is called with the name of each step."""
+        self._grouping = grouping
         self._root, self._tables, self._ledger, self._clock = root, tables, ledger, clock
         self._checkpoint = checkpoint
         self._offsets: dict[Path, int] = {}
@@ -161,7 +165,8 @@ class Drain:
         self, batch: int, slices: list[Slice], stored: list[Stored], *, again: bool = False
     ) -> None:
         tables: dict[str, pa.Table] = rows(stored, batch)
-        tables[ROLLUP_1M] = rollup_rows(tables, batch)
+        bound = Bound(self._grouping.groups_max)
+        tables[ROLLUP_1M] = rollup_rows(tables, batch, self._grouping.attributes, bound)
         for name in TABLES:
             table = tables.get(name)
             if table is None or table.num_rows == 0:
@@ -173,7 +178,7 @@ class Drain:
             if table.num_rows:
                 self._tables.sync(name)
         self._checkpoint("sync")
-        self._ledger.close_batch(batch, slices, self._clock.now_us())
+        self._ledger.close_batch(batch, slices, self._clock.now_us(), bound.others)
         self._checkpoint("done")
 
     def _again(self, part: Slice) -> list[Stored]:
