@@ -35,6 +35,7 @@ from contextframe_monitoring.store.removals import Removals
 from contextframe_monitoring.store.repair import repair
 from contextframe_monitoring.store.requests import Requests
 from contextframe_monitoring.store.retention import TrustedTime
+from contextframe_monitoring.store.sampling import ALL_ROWS, Sampling
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.state import forget_traces
 from contextframe_monitoring.store.store import Store
@@ -63,6 +64,7 @@ class Keeper:
         retention: RetentionSettings | None = None,
         levels: Sequence[Level] = LEVELS,
         grouping: Grouping = DEFAULT_GROUPING,
+        sampling: Sampling = ALL_ROWS,
         duties: Mapping[str, Callable[[], Duty]] | None = None,
     ) -> None:
         """Nothing is opened or locked yet. `duties` are seen to while this one keeps."""
@@ -74,6 +76,7 @@ class Keeper:
         self._wishes = Wishes(
             levels=levels, days=days, archive=_archive(retention), grouping=grouping
         )
+        self._sampling = sampling
         self._duties = Duties(duties or {}, self._clock)
         self._time = TrustedTime(self._clock)
         self._lock = FileLock(store.spool_root / KEEPER_LOCK)
@@ -111,6 +114,7 @@ class Keeper:
                 self._clock,
                 self._checkpoint,
                 grouping=self._wishes.grouping,
+                sampling=self._sampling,
             )
             self._since_us = self._clock.now_us()
             repair(self.store.tables, self._checkpoint)
@@ -317,6 +321,7 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
         grouping=Grouping(
             attributes=tuple(config.rollup_attributes), groups_max=config.rollup_groups_max
         ),
+        sampling=Sampling(rate=config.sample_rate, slow_ms=config.slow_query_threshold_ms),
         duties=_duties_of(store.uri, config),
     )
 

@@ -48,6 +48,10 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Groups of one subject in one bucket of a level; of the ones that count least, targets, agents
     and the like become `other`.
     """
+    sample_rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    """Share of the successful operations whose raw rows are stored, each with its weight; failed
+    and slow ones all are. Rollups count everything.
+    """
 
     slow_query_threshold_ms: _Positive = 1000.0
     """An operation or query that takes longer counts as `slow` in reports."""

@@ -40,7 +40,9 @@ class VerifyReport(_Shape):
     recorded: int = Field(description="sequence numbers taken by all writers")
     stored: int = Field(description="records in the tables")
     waiting: int = Field(description="records in spools, not drained yet (readers see them)")
-    expired: int = Field(description="records taken out on purpose: retention, purge")
+    expired: int = Field(
+        description="records that are not stored on purpose: retention, purge, sample_rate"
+    )
     duplicates: int = Field(description="records that stand more than once")
     gaps: int = Field(description="sequence numbers that nothing explains")
     lost: dict[str, int] = Field(description="records that could not be stored, by reason")

@@ -22,7 +22,8 @@ from contextframe_monitoring.store.levels import LEVELS, Level, finer
 from contextframe_monitoring.store.merging import merged
 from contextframe_monitoring.store.removals import Removal
 from contextframe_monitoring.store.rollup import rollup_rows
-from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_SCHEMA, SCHEMAS
+from contextframe_monitoring.store.sampling import unsampled
+from contextframe_monitoring.store.schemas import PERFORMANCE, RAW_TABLES, ROLLUP_SCHEMA, SCHEMAS
 from contextframe_monitoring.store.tables import Tables, time_literal
 
 HOUR_US = 3_600_000_000
@@ -168,5 +169,6 @@ def _from_raw(
         )
         for name in RAW_TABLES
     }
+    raw[PERFORMANCE] = unsampled(raw[PERFORMANCE])
     bound = Bound(grouping.groups_max)
     yield from rollup_rows(raw, batch, grouping.attributes, bound).to_batches()
