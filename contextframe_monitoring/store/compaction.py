@@ -14,7 +14,7 @@ first (`Folds.note_merged`), so a reader that looked even before that asks again
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -42,7 +42,14 @@ _ROWS_MAX = ROWS_PER_FRAGMENT // 2
 _ROWS_PER_BATCH = 65_536
 
 
-def compact(tables: Tables, name: str) -> None:
+Checkpoint = Callable[[str], None]
+
+
+def _go_on(_step: str) -> None:
+    """Only fault tests stop at a step."""
+
+
+def compact(tables: Tables, name: str, checkpoint: Checkpoint = _go_on) -> None:
     """Merge the fragments of a table that should be one, refresh the indices, check that what was
     written can be read, and only then drop old versions. Raises `StoreError`.
     """
@@ -56,12 +63,19 @@ def compact(tables: Tables, name: str) -> None:
                 fragments=chosen, scan_in_order=True, batch_size=_ROWS_PER_BATCH
             ).to_batches()
             fresh = (relabelled(batch, dataset.schema) for batch in rows if batch.num_rows)
-            exchange(tables, name, dataset, chosen, fresh)
+            exchange(tables, name, dataset, chosen, fresh, checkpoint)
+            checkpoint(f"compact:committed:{name}")
     tables.settle(name)
+    checkpoint(f"compact:done:{name}")
 
 
 def consolidate(
-    tables: Tables, folds: Folds, level: Level, upto: int, grouping: Grouping = DEFAULT_GROUPING
+    tables: Tables,
+    folds: Folds,
+    level: Level,
+    upto: int,
+    grouping: Grouping = DEFAULT_GROUPING,
+    checkpoint: Checkpoint = _go_on,
 ) -> None:
     """Compact a level, and merge its rows of batches up to `upto`. Raises `StoreError`."""
     dataset = tables.dataset(level.table)
@@ -72,8 +86,10 @@ def consolidate(
         if chosen:
             folds.note_merged({level.table: upto})
             fresh = _merged(dataset, chosen, level, upto, Bound(grouping.groups_max))
-            exchange(tables, level.table, dataset, chosen, fresh)
+            exchange(tables, level.table, dataset, chosen, fresh, checkpoint)
+            checkpoint(f"compact:committed:{level.table}")
     tables.settle(level.table)
+    checkpoint(f"compact:done:{level.table}")
 
 
 def mergeable(folds: Folds, levels: Sequence[Level], level: Level, now_us: int) -> int:

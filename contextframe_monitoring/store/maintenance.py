@@ -81,12 +81,19 @@ class Maintenance:
         self._expire(progress)
         for name in RAW_TABLES:
             progress(f"compact {name}")
-            compact(self._tables, name)
+            compact(self._tables, name, self._checkpoint)
         now_us = self._clock.now_us()
         for level in LEVELS:
             progress(f"compact {level.table}")
             upto = mergeable(self._folds, self._wishes.levels, level, now_us)
-            consolidate(self._tables, self._folds, level, upto, self._wishes.grouping)
+            consolidate(
+                self._tables,
+                self._folds,
+                level,
+                upto,
+                self._wishes.grouping,
+                self._checkpoint,
+            )
 
     def make_missing(self) -> None:
         """Make levels of the rollups whose table is gone. Raises `StoreError`."""
