@@ -18,17 +18,34 @@ from tests.mcp.watched import Watched, notification, request, result
 @pytest.mark.requirement("spine:wrap:strange-frames")
 @pytest.mark.parametrize(
     "line",
-    [b"5", b"null", b'"text"', b"{}", b"starting up...", b"\xff\xfe", b"[" * 50_000, b"[]5", b"{"],
+    [
+        b"5",
+        b"null",
+        b'"text"',
+        b"{}",
+        b"[]",
+        b"starting up...",
+        b"\xff\xfe",
+        b"[" * 50_000,
+        b"[]5",
+        b"{",
+    ],
 )
-def test_a_line_that_is_no_message_is_counted_and_records_nothing(
+def test_a_line_that_is_no_message_is_counted_and_recorded_as_such(
     watched: Watched, line: bytes
 ) -> None:
     watched.server(line)
+    watched.client(line)
 
-    assert (watched.records(), watched.observer.unread) == ([], 1)
+    assert watched.observer.unread == 2
+    assert watched.said() == [
+        ("unparsable", "error", "ParseError", "out"),
+        ("unparsable", "error", "ParseError", "in"),
+    ]
+    assert {(r.status_code, r.request_size) for r in watched.records()} == {(-32700, len(line))}
 
 
-@pytest.mark.parametrize("line", [b"", b"\r", b"  ", b"[]"])
+@pytest.mark.parametrize("line", [b"", b"\r", b"  "])
 def test_an_empty_line_is_nothing(watched: Watched, line: bytes) -> None:
     watched.server(line)
 
@@ -45,8 +62,9 @@ def test_a_huge_answer_is_paired_by_its_ends(watched: Watched) -> None:
     watched.server(long, 700)
     watched.server(LongLine(head=b"x", tail=b"y", size=10**8), 700)
 
-    (record,) = watched.records()
+    record, unread = watched.records()
     assert (record.status, record.duration_ms, record.result_size) == ("success", 700.0, 10**8)
+    assert (unread.operation_type, unread.request_size) == ("unparsable", 10**8)
     assert (watched.observer.long_lines, watched.observer.unread) == (2, 1)
 
 
@@ -55,7 +73,7 @@ def test_a_large_line_of_an_odd_shape_is_judged_by_its_ends(watched: Watched) ->
     watched.client([{"id": 2, "method": "m", "params": {"data": "x" * ODD_BYTES_MAX}}])
     watched.server(result(1))
 
-    assert [record.operation_type for record in watched.records()] == ["m"]
+    assert [record.operation_type for record in watched.records()] == ["unparsable", "m"]
     assert (watched.observer.long_lines, watched.observer.unread) == (2, 1)
 
 

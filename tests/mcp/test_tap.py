@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -121,6 +123,58 @@ async def test_what_a_server_sends_on_its_own_is_recorded_once(tmp_path: Path, k
     assert 0 < sampling.duration_ms < call.duration_ms
     assert progress.origin == sampling.origin == call.origin
     assert call.origin.transport == kind
+
+
+async def test_what_is_sent_without_any_stream_is_recorded_once_for_each_monitor(
+    tmp_path: Path,
+) -> None:
+    server = MCPServer("toy", version="1", log_level="CRITICAL")
+
+    @server.tool()
+    async def slow(ctx: Context) -> str:
+        await ctx.report_progress(1, 2, "half")
+        await ctx.session.send_notification(types.ToolListChangedNotification(), ctx.request_id)
+        return "done"
+
+    told: list[Any] = []
+
+    async def progressed(*progress: object) -> None:
+        told.append(progress)
+
+    with recording(tmp_path / "one") as one, recording(tmp_path / "two") as two:
+        instrument(instrument(server, one), two)
+        async with Client(server, client_info=CLIENT) as client:
+            await client.call_tool("slow", {}, progress_callback=progressed)
+            await client.call_tool("slow", {})
+
+    assert told == [(1, 2, "half")]
+    changed = ("notification", "notifications/tools/list_changed", "success", None, None)
+    for store in ("one", "two"):
+        assert sent(tmp_path / store) == [PROGRESS, changed, changed]
+        found = [o for o in operations(tmp_path / store) if o.direction == "out"]
+        (call, _) = operations(tmp_path / store, "tools/call")
+        assert [o.origin for o in found] == [call.origin] * 3
+        assert call.origin.transport == "memory"
+
+
+async def test_a_message_without_a_stream_is_freed_without_the_collector(tmp_path: Path) -> None:
+    server, known = low_toy(), []
+
+    async def spy(ctx: Any, call_next: Any) -> Any:
+        known.append(weakref.ref(ctx))
+        return await call_next(ctx)
+
+    with recording(tmp_path) as monitor:
+        instrument(server, monitor).middleware.append(spy)
+        async with Client(server, client_info=CLIENT) as client:
+            await client.call_tool("add", {"a": 1, "b": 2})
+            gc.collect()
+            gc.disable()
+            try:
+                await client.call_tool("add", {"a": 1, "b": 2})
+                assert known[-1]() is None
+            finally:
+                gc.enable()
 
 
 @pytest.mark.parametrize("kind", ["memory", "streamable-http"])

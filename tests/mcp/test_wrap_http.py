@@ -167,6 +167,59 @@ def test_what_http_refuses_is_an_error_with_its_code(
     ]
 
 
+def test_what_the_protocol_lets_a_server_decline_is_no_failure(tmp_path: Path) -> None:
+    refusal = answer(b"", b"Allow: POST", status=b"405 Method Not Allowed")
+    verbs = (b"GET", b"DELETE", b"PUT")
+
+    def speak(connection: socket.socket) -> None:
+        for _ in verbs:
+            read_until(connection, b"\r\n\r\n")
+            connection.sendall(refusal)
+
+    with scripted(speak) as server, relayed(tmp_path, server.url) as relay:
+        with relay.connect() as client:
+            for verb in verbs:
+                client.sendall(verb + b" /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                assert read_until(client, refusal) == refusal
+        records = relay.records_when(3)
+
+    assert [
+        (r.operation_type, r.kind, r.status, r.error_type, r.status_code, r.duration_ms is None)
+        for r in records
+    ] == [
+        ("http/GET", "request", "success", None, 405, True),
+        ("http/DELETE", "request", "success", None, 405, True),
+        ("http/PUT", "request", "error", "http_405", 405, False),
+    ]
+
+
+def test_a_post_that_is_no_message_is_recorded_once_whatever_the_server_makes_of_it(
+    tmp_path: Path,
+) -> None:
+    accepted = answer(b"", status=b"202 Accepted")
+
+    def speak(connection: socket.socket) -> None:
+        for end in (b"{not json", b"[5, null]"):
+            read_until(connection, end)
+            connection.sendall(accepted)
+        read_until(connection, call(1))
+        connection.sendall(answer(b"{not json", JSON))
+
+    with scripted(speak) as server, relayed(tmp_path, server.url) as relay:
+        with relay.connect() as client:
+            for body in (b"{not json", b"[5, null]"):
+                client.sendall(post(body))
+                assert read_until(client, accepted) == accepted
+            client.sendall(post(call(1)))
+            read_until(client, b"{not json")
+        records = relay.records_when(4)
+
+    assert [(r.operation_type, r.status, r.error_type, r.status_code) for r in records] == [
+        *[("unparsable", "error", "ParseError", -32700)] * 3,
+        ("tools/call", "error", "NoAnswer", None),
+    ]
+
+
 def test_a_server_that_cannot_be_reached_is_one_clear_502(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/mcp"
     with relayed(tmp_path, url, "--name", "mine") as relay, relay.connect() as client:
