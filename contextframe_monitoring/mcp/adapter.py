@@ -242,10 +242,12 @@ def tap_direct(ctx: Context, stand_in: Callable[..., Any], wires: list[Any]) -> 
     where the client wants to hear of that.
     """
     inner = getattr(ctx.session._request_outbound, "_inner", None)  # noqa: SLF001
-    if type(inner) is not _DirectDispatchContext or type(inner._back_notify) is stand_in:  # noqa: SLF001
+    if type(inner) is not _DirectDispatchContext:
         return
-    progress = inner._on_progress  # noqa: SLF001
-    tap = stand_in(ctx, inner._back_notify, progress, wires)  # noqa: SLF001
+    notify, progress = inner._back_notify, inner._on_progress  # noqa: SLF001
+    if type(notify) is stand_in:
+        return
+    tap = stand_in(ctx, notify, progress, wires)
     inner._back_notify = tap  # noqa: SLF001
     if progress is not None:
         inner._on_progress = tap.progress  # noqa: SLF001

@@ -23,6 +23,7 @@ from contextframe_monitoring.mcp.ending import (
     CANCELLED,
     CLIENT_TIMEOUT,
     DECLINED,
+    NO_ANSWER,
     PARSE_FAILED,
     SUCCESS,
     UNPARSABLE,
@@ -90,7 +91,7 @@ class Observer:
         self.unpaired = 0
         """Answers to no call that waits: late ones, and those to id null."""
         self.dropped = 0
-        """Calls forgotten because more than `pending_max` waited."""
+        """Calls that count as unanswered because more than `pending_max` waited."""
         self.long_lines = 0
         """Lines that were judged by their beginning and end."""
         self._recorder, self._clock, self._lost = recorder, clock, lost
@@ -174,12 +175,10 @@ class Observer:
     def refused(
         self, method: str, size: int | None, started_ns: int, ending: Ending, at_ns: int
     ) -> None:
-        """Record an HTTP request that was refused and carried no message that could be read. One
-        that was `DECLINED` has no duration: nothing was done for it.
-        """
+        """Record an HTTP request that was refused and carried no message that could be read."""
         with self._lock:
             call = self._call(Message(method=f"http/{method}"), None, size, started_ns)
-            took = None if ending is DECLINED else (at_ns - started_ns) / _NS_PER_MS
+            took = (at_ns - started_ns) / _NS_PER_MS if ending is not DECLINED else None
             self._record("in", call, ending, duration_ms=took)
 
     def _notices_end(self, posted: Posted, ending: Ending, unread_ending: Ending) -> None:
@@ -245,9 +244,10 @@ class Observer:
                 self._recorder.operation_started()
                 if self._posted is not None:
                     self._posted.keys.append(message.id)
-            if self._calls[direction].add(message.id, call):
+            dropped = self._calls[direction].add(message.id, call)
+            if dropped is not None:
                 self.dropped += 1
-                self._ended(direction)
+                self._finished(direction, dropped, NO_ANSWER, at)
 
     # -- what a message is
 

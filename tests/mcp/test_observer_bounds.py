@@ -77,14 +77,15 @@ def test_a_large_line_of_an_odd_shape_is_judged_by_its_ends(watched: Watched) ->
     assert (watched.observer.long_lines, watched.observer.unread) == (2, 1)
 
 
-def test_calls_beyond_the_bound_are_dropped_and_counted(tmp_path: Path) -> None:
+def test_calls_beyond_the_bound_count_as_unanswered(tmp_path: Path) -> None:
     watched = Watched(tmp_path, pending_max=10)
     for number in range(25):
         watched.client(request(number))
     for number in range(25):
         watched.server(result(number))
 
-    assert len(watched.records()) == 10
+    ends = [(record.status, record.error_type) for record in watched.records()]
+    assert ends == [*[("error", "NoAnswer")] * 15, *[("success", None)] * 10]
     assert (watched.observer.dropped, watched.observer.unpaired) == (15, 15)
 
 

@@ -54,7 +54,9 @@ async def test_what_is_refused_is_recorded_once(tmp_path: Path, why: str) -> Non
         for server in (high_toy(), instrument(high_toy(), monitor)):
             async with served(server.sse_app()) as url, httpx2.AsyncClient() as http:
                 content = PING if verb != "GET" else ""
-                answer = await http.request(verb, url + path, headers={**JSON, **headers}, content=content)
+                answer = await http.request(
+                    verb, url + path, headers={**JSON, **headers}, content=content
+                )
                 answers.append((answer.status_code, answer.content))
 
     assert answers[0] == answers[1]
@@ -70,9 +72,7 @@ async def test_a_body_that_no_one_can_read_is_recorded_by_one_layer_only(tmp_pat
 
         async def send(self, request: httpx2.Request, **more: Any) -> httpx2.Response:
             if request.method == "POST" and request.content != b"{" and not posted:
-                posted.append(
-                    await self.post(request.url, content="{", headers=JSON)
-                )
+                posted.append(await self.post(request.url, content="{", headers=JSON))
             return await super().send(request, **more)
 
     def spying(**settings: Any) -> httpx2.AsyncClient:
