@@ -14,7 +14,7 @@ import typer
 
 from contextframe_monitoring.cli.clients import claude_code, claude_desktop
 from contextframe_monitoring.cli.clients.entries import on_path
-from contextframe_monitoring.cli.clients.installation import Wanted
+from contextframe_monitoring.cli.clients.installation import EVERYTHING, Unwanted, Wanted
 from contextframe_monitoring.cli.clients.launcher import is_temporary, own_launcher
 from contextframe_monitoring.cli.clients.place import Place, Places
 from contextframe_monitoring.cli.clients.plan import (
@@ -108,14 +108,30 @@ def install(
 
 
 @edge
-def uninstall(client: ClientArgument, dry_run: DryRun = False) -> None:
+def uninstall(
+    client: ClientArgument,
+    wrap: Annotated[
+        list[str] | None,
+        typer.Option("--wrap", metavar="NAME", help="Only unwrap this server. May be repeated."),
+    ] = None,
+    wrap_all: Annotated[
+        bool, typer.Option("--wrap-all", help="Only unwrap the servers; ours stays.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
     """Take the monitoring server out of an MCP client, and unwrap the client's other servers.
 
     A file that nobody changed since `install` becomes what it was, byte for byte.
 
-    Example: contextframe-monitoring uninstall claude-desktop
+    Examples:
+      contextframe-monitoring uninstall claude-desktop
+      contextframe-monitoring uninstall claude-code --wrap github --dry-run
     """
-    plans = [plan_uninstall(place) for place in client_places(client)]
+    names = frozenset(wrap or ())
+    only = Unwanted(names=names, wrap_all=wrap_all, serves=False)
+    unwanted = only if names or wrap_all else EVERYTHING
+    plans = [plan_uninstall(place, unwanted) for place in client_places(client)]
+    _check_names(names, plans)
     for plan in plans:
         _show(plan)
         if not dry_run:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import contextframe_monitoring
+from contextframe_monitoring.cli.clients.document import Document
 from contextframe_monitoring.cli.clients.launcher import own_launcher
 from contextframe_monitoring.cli.installing import client_places
 from tests.cli.clients.configurations import documents
@@ -70,6 +71,11 @@ def code(home: Path) -> Path:
     return file
 
 
+def servers_of(text: str) -> dict[str, Any]:
+    """Return the servers of a configuration with comments."""
+    return Document(text, "f").value["mcpServers"]
+
+
 def servers(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text())["mcpServers"]
 
@@ -112,6 +118,51 @@ def test_what_was_added_between_two_installations_stays(desktop: Path) -> None:
     run("install", "claude-desktop", "--wrap", "files")
     run("uninstall", "claude-desktop")
     assert desktop.read_text() == DESKTOP.replace('"dark"', '"light"')
+
+
+def test_one_server_is_unwrapped_and_everything_else_stays(desktop: Path) -> None:
+    run("install", "claude-desktop", "--wrap-all")
+    wrapped = servers_of(desktop.read_text())
+    done = run("uninstall", "claude-desktop", "--wrap", "time", "--dry-run")
+    assert (done.returncode, servers_of(desktop.read_text())) == (0, wrapped)
+    assert "unwraps time" in done.stdout.splitlines()
+
+    done = run("uninstall", "claude-desktop", "--wrap", "time")
+    assert done.returncode == 0
+    assert servers_of(desktop.read_text()) == {**wrapped, "time": servers_of(DESKTOP)["time"]}
+    again = run("uninstall", "claude-desktop", "--wrap", "time")
+    assert again.stdout == f"{desktop}: nothing to change\nleaves time: it is not wrapped\n"
+
+    run("install", "claude-desktop", "--wrap", "time")
+    assert servers_of(desktop.read_text()) == wrapped
+    run("uninstall", "claude-desktop", "--wrap-all")
+    assert servers_of(desktop.read_text()).keys() - servers_of(DESKTOP).keys() == {
+        "contextframe-monitoring"
+    }
+    run("uninstall", "claude-desktop")
+    assert (desktop.read_text(), os.listdir(desktop.parent)) == (DESKTOP, [desktop.name])
+
+
+def test_unwrapping_the_last_of_ours_leaves_no_backup(code: Path, home: Path) -> None:
+    shared = home / "project" / ".mcp.json"
+    shared.write_text('{"mcpServers": {"web": {"command": "sh"}}}')
+    run("install", "claude-code", "--wrap", "web")
+    run("uninstall", "claude-code", "--wrap", "web")
+    assert shared.read_text() == '{"mcpServers": {"web": {"command": "sh"}}}'
+    assert sorted(os.listdir(shared.parent)) == [".mcp.json"]
+    run("uninstall", "claude-code")
+    assert code.read_text() == json.dumps(CODE, indent=2)
+
+
+def test_a_server_that_is_not_there_can_not_be_unwrapped(code: Path) -> None:
+    run("install", "claude-code", "--wrap", "github")
+    before = code.read_text()
+    done = run("uninstall", "claude-code", "--wrap", "github", "--wrap", "gitlab")
+    assert (done.returncode, code.read_text()) == (2, before)
+    assert done.stderr == (
+        "contextframe-monitoring: MCP server 'gitlab' does not exist:"
+        " there are contextframe-monitoring, db, github, linear\n"
+    )
 
 
 def test_a_client_that_was_never_set_up_gets_a_file_and_loses_it_again(home: Path) -> None:
@@ -259,5 +310,7 @@ def test_any_configuration_comes_back_byte_for_byte(
         done = run("install", "claude-code", "--wrap-all")
         taken = "contextframe-monitoring" in found[1]["mcpServers"]
         assert done.returncode == taken
+    for name in found[1]["mcpServers"]:
+        run("uninstall", "claude-code", f"--wrap={name}")
     run("uninstall", "claude-code")
     assert file.read_bytes() == data
