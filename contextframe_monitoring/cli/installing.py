@@ -5,7 +5,6 @@ servers under `wrap`.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -32,7 +31,7 @@ from contextframe_monitoring.cli.options import (
     settings,
 )
 from contextframe_monitoring.core.errors import InvalidError, NotFoundError
-from contextframe_monitoring.store.machine import is_remote, local_store
+from contextframe_monitoring.store.machine import PLATFORM, is_remote, local_store
 
 ClientName = Literal["claude-desktop", "claude-code"]
 
@@ -56,7 +55,7 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 def client_places(name: ClientName) -> list[Place]:
     """Return the files of a client of the user who runs this."""
-    return CLIENTS[name].places(sys.platform, os.environ, Path.home(), Path.cwd())
+    return CLIENTS[name].places(PLATFORM, os.environ, Path.home(), Path.cwd())
 
 
 @edge
