@@ -28,7 +28,6 @@ from opentelemetry import context, propagate, trace
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import Span
-from starlette.applications import Starlette
 
 from contextframe_monitoring.core.errors import InvalidError
 
@@ -90,9 +89,14 @@ def lowlevel_server(server: object) -> Server[Any]:
     )
 
 
-def sse_app_of(server: object) -> Callable[..., Starlette] | None:
-    """Return what builds a server's application for the HTTP+SSE transport, where it has one."""
-    return server.sse_app if isinstance(server, MCPServer) else None
+def app_builder_of(server: object) -> tuple[str, str] | None:
+    """Return the method that builds a server's own HTTP application, and the transport that it
+    speaks unless it is told: `sse_app` of an `MCPServer`, `http_app` of fastmcp; None where there
+    is none but the low-level server's.
+    """
+    if isinstance(server, MCPServer):
+        return "sse_app", TRANSPORT_SSE
+    return ("http_app", TRANSPORT_HTTP) if hasattr(server, "http_app") else None
 
 
 def chain_of(server: Server[Any]) -> list[Middleware]:

@@ -96,9 +96,10 @@ class TappedApp:
     def __call__(self, *args: Any, **more: Any) -> Starlette:
         """Return the application, watched."""
         app = self._build(*args, **more)
-        places = PATHS[self._transport].items()
-        paths = tuple(more.get(parameter, path) for parameter, path in places)
-        app.add_middleware(HttpTap, paths=paths, wires=self._wires, transport=self._transport)
+        transport = TRANSPORT_SSE if more.get("transport") == "sse" else self._transport
+        first, *others = (more.get(name, path) for name, path in PATHS[transport].items())
+        paths = (getattr(app.state, "path", first), *others)  # fastmcp writes it down
+        app.add_middleware(HttpTap, paths=paths, wires=self._wires, transport=transport)
         return app
 
 

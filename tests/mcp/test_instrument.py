@@ -252,6 +252,11 @@ def test_a_server_of_fastmcp_is_recorded_and_answers_the_same(tmp_path: Path) ->
         ("tools/call", "shelf_find", "success", None, "mcp", "library"),
         ("tools/call", "fail", "error", "tool_error", "mcp", "library"),
     ]
+    refused = [o for o in operations(tmp_path) if o.operation_type == "http/POST"]
+    assert [(o.error_type, o.status_code, o.origin.transport) for o in refused] == [
+        ("ParseError", 400, "streamable-http"),
+        ("http_400", 400, "sse"),
+    ]
 
 
 def test_a_server_written_for_mcp_1_is_refused_and_wrap_is_named(tmp_path: Path) -> None:

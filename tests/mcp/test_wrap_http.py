@@ -436,6 +436,8 @@ def test_an_address_that_cannot_be_is_one_line(
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        done = run("wrap", "--http", "http://127.0.0.1:1", "--listen", listen, "--store", "s")
+        done = run(
+            "wrap", "--http", "http://127.0.0.1:1", "--listen", listen, "--store", str(tmp_path)
+        )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert f"{listen} can't be used" in done.stderr
