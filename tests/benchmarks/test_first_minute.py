@@ -87,9 +87,7 @@ async def called(entry: dict[str, Any], tool: str, arguments: dict[str, Any]) ->
         return [await client.call_tool(tool, arguments) for _ in range(CALLS)]
 
 
-@pytest.mark.requirement(
-    "doors:well:two-minutes", "doors:first:uvx", "doors:first:pipx", "doors:first:two-commands"
-)
+@pytest.mark.requirement("doors:well:two-minutes", "doors:first:uvx", "doors:first:pipx")
 @pytest.mark.parametrize("how", [by_pip, by_uvx, by_pipx], ids=lambda how: how.__name__)
 async def test_a_fresh_person_has_an_answer_in_under_two_minutes(
     wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: Any

@@ -48,6 +48,7 @@ COMMANDS = dict(commands(ROOT))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+@pytest.mark.requirement("doors:first:help")
 def test_every_help_shows_examples_that_the_command_understands(path: tuple[str, ...]) -> None:
     shown = examples(COMMANDS[path])
     assert shown
@@ -86,6 +87,7 @@ def program(folder: Path) -> Path:
         ("uninstall claude-code --wr", ["--wrap", "--wrap-all"]),
     ],
 )
+@pytest.mark.requirement("doors:first:completion")
 def test_a_shell_completes_commands_options_and_values(
     tmp_path: Path, words: str, found: list[str]
 ) -> None:

@@ -80,6 +80,7 @@ def servers(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text())["mcpServers"]
 
 
+@pytest.mark.requirement("doors:install:shows")
 def test_a_dry_run_shows_the_difference_and_changes_nothing(desktop: Path) -> None:
     done = run("install", "claude-desktop", "--wrap", "time", "--dry-run")
     assert done.returncode == 0
@@ -90,6 +91,12 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(desktop: Path) -> No
     assert (desktop.read_text(), os.listdir(desktop.parent)) == (DESKTOP, [desktop.name])
 
 
+@pytest.mark.requirement(
+    "doors:install:restores",
+    "doors:install:idempotent",
+    "doors:install:backup",
+    "doors:shown:round-trips",
+)
 def test_a_round_trip_gives_back_every_byte(desktop: Path) -> None:
     assert run("install", "claude-desktop", "--wrap-all").returncode == 0
     assert desktop.read_text() != DESKTOP
@@ -120,6 +127,7 @@ def test_what_was_added_between_two_installations_stays(desktop: Path) -> None:
     assert desktop.read_text() == DESKTOP.replace('"dark"', '"light"')
 
 
+@pytest.mark.requirement("doors:install:unwraps")
 def test_one_server_is_unwrapped_and_everything_else_stays(desktop: Path) -> None:
     run("install", "claude-desktop", "--wrap-all")
     wrapped = servers_of(desktop.read_text())
@@ -165,6 +173,7 @@ def test_a_server_that_is_not_there_can_not_be_unwrapped(code: Path) -> None:
     )
 
 
+@pytest.mark.requirement("doors:install:adds")
 def test_a_client_that_was_never_set_up_gets_a_file_and_loses_it_again(home: Path) -> None:
     file = client_places("claude-desktop")[0].file
     assert run("install", "claude-desktop").returncode == 0
@@ -184,6 +193,7 @@ def test_a_file_that_we_made_and_others_used_stays_without_us(home: Path) -> Non
     assert json.loads(file.read_text()) == {"theme": "dark", "mcpServers": {}}
 
 
+@pytest.mark.requirement("doors:install:wraps")
 def test_claude_code_is_wrapped_for_the_user_each_project_and_the_shared_file(
     code: Path, home: Path
 ) -> None:
@@ -238,6 +248,7 @@ def test_no_secret_is_shown(code: Path) -> None:
     assert "hunter2" not in done.stdout
 
 
+@pytest.mark.requirement("doors:first:errors")
 def test_a_name_that_is_not_there_is_an_error_before_anything_is_written(code: Path) -> None:
     done = run("install", "claude-code", "--wrap", "gitlab", "--wrap", "github")
     assert done.returncode == 2
@@ -300,6 +311,7 @@ def test_a_wrapped_server_still_answers(code: Path, home: Path) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(found=documents(CONFIGURATIONS))
+@pytest.mark.requirement("doors:install:restores", "doors:shown:round-trips")
 def test_any_configuration_comes_back_byte_for_byte(
     home: Path, found: tuple[str, dict[str, Any]]
 ) -> None:

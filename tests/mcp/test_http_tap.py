@@ -90,6 +90,7 @@ REFUSALS: dict[str, tuple[str, dict[str, str], str, tuple[str, str, int]]] = {
 
 
 @pytest.mark.parametrize("why", REFUSALS)
+@pytest.mark.requirement("doors:wire:http-refusals", "doors:wire:http-parse")
 async def test_what_is_refused_is_recorded_once(tmp_path: Path, why: str) -> None:
     verb, headers, content, wanted = REFUSALS[why]
     answers: list[tuple[int, bytes]] = []
@@ -109,6 +110,7 @@ async def test_what_is_refused_is_recorded_once(tmp_path: Path, why: str) -> Non
 
 
 @pytest.mark.parametrize("verb", ["GET", "DELETE"])
+@pytest.mark.requirement("doors:wire:http-refusals")
 async def test_what_the_protocol_lets_a_server_decline_is_no_failure(
     tmp_path: Path, verb: str
 ) -> None:
@@ -135,6 +137,7 @@ async def test_a_client_in_good_order_leaves_only_what_it_did(tmp_path: Path, mo
     assert found == [*opening, ("request", "tools/call")]
 
 
+@pytest.mark.requirement("doors:wire:dropped")
 async def test_a_notification_that_the_modern_era_drops_is_recorded(tmp_path: Path) -> None:
     content = body("notifications/cancelled", None, requestId=7)
     with recording(tmp_path) as monitor:
@@ -148,6 +151,7 @@ async def test_a_notification_that_the_modern_era_drops_is_recorded(tmp_path: Pa
     assert (dropped.duration_ms, dropped.origin.protocol_version) == (None, MODERN)
 
 
+@pytest.mark.requirement("doors:wire:once")
 async def test_what_the_handler_answers_with_an_error_is_not_recorded_again(tmp_path: Path) -> None:
     with recording(tmp_path) as monitor:
         app = instrument(low_toy(), monitor).streamable_http_app()
@@ -166,6 +170,7 @@ class NoToken:
         return None
 
 
+@pytest.mark.requirement("doors:wire:http-refusals")
 async def test_a_stranger_without_a_token_is_recorded(tmp_path: Path) -> None:
     url = AnyHttpUrl("http://127.0.0.1/")
     auth = AuthSettings(
@@ -185,6 +190,7 @@ async def test_a_stranger_without_a_token_is_recorded(tmp_path: Path) -> None:
     assert [o.operation_type for o in operations(tmp_path)] == ["http/POST", "tools/list"]
 
 
+@pytest.mark.requirement("doors:wire:outbound")
 async def test_what_is_sent_on_a_modern_stream_is_recorded(tmp_path: Path) -> None:
     server = MCPServer("toy", version="1")
 
@@ -211,6 +217,7 @@ async def test_what_is_sent_on_a_modern_stream_is_recorded(tmp_path: Path) -> No
     }
 
 
+@pytest.mark.requirement("doors:wire:once")
 async def test_two_monitors_see_a_refusal_once_each(tmp_path: Path) -> None:
     with recording(tmp_path / "one") as one, recording(tmp_path / "two") as two:
         server = instrument(instrument(instrument(low_toy(), one), two), one)

@@ -31,6 +31,7 @@ from tests.mcp.watched import Watched, notification, request, result
         b"{",
     ],
 )
+@pytest.mark.requirement("doors:wire:unparsable")
 def test_a_line_that_is_no_message_is_counted_and_recorded_as_such(
     watched: Watched, line: bytes
 ) -> None:

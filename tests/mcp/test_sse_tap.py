@@ -47,6 +47,7 @@ REFUSALS: dict[str, tuple[str, str, dict[str, str], tuple[str, str, int]]] = {
 
 
 @pytest.mark.parametrize("why", REFUSALS)
+@pytest.mark.requirement("doors:wire:http-refusals")
 async def test_what_is_refused_is_recorded_once(tmp_path: Path, why: str) -> None:
     verb, path, headers, (method, error_type, code) = REFUSALS[why]
     answers = []
@@ -64,6 +65,7 @@ async def test_what_is_refused_is_recorded_once(tmp_path: Path, why: str) -> Non
     assert [o.origin.transport for o in operations(tmp_path)] == ["sse"]
 
 
+@pytest.mark.requirement("doors:wire:once", "doors:wire:http-parse")
 async def test_a_body_that_no_one_can_read_is_recorded_by_one_layer_only(tmp_path: Path) -> None:
     posted: list[httpx2.Response] = []
 

@@ -106,6 +106,7 @@ SAMPLING = ("request", "sampling/createMessage")
 
 
 @pytest.mark.parametrize("kind", ["memory", "sse", "streamable-http"])
+@pytest.mark.requirement("doors:wire:outbound", "doors:wire:once")
 async def test_what_a_server_sends_on_its_own_is_recorded_once(tmp_path: Path, kind: str) -> None:
     with recording(tmp_path) as monitor:
         async with (
@@ -125,6 +126,57 @@ async def test_what_a_server_sends_on_its_own_is_recorded_once(tmp_path: Path, k
     assert call.origin.transport == kind
 
 
+QUESTIONS = {
+    "sampling/createMessage": lambda session: session.create_message(
+        [types.SamplingMessage(role="user", content=types.TextContent(type="text", text="q"))],
+        max_tokens=5,
+    ),
+    "elicitation/create": lambda session: session.elicit_form(
+        "who?", {"type": "object", "properties": {"name": {"type": "string"}}}
+    ),
+    "roots/list": lambda session: session.list_roots(),
+    "ping": lambda session: session.send_ping(),
+}
+
+
+async def fills_in(_ctx: Any, _params: Any) -> types.ElicitResult:
+    return types.ElicitResult(action="accept", content={"name": "Jo"})
+
+
+async def has_no_roots(_ctx: Any) -> types.ListRootsResult:
+    return types.ListRootsResult(roots=[])
+
+
+@pytest.mark.parametrize("method", QUESTIONS)
+@pytest.mark.requirement("doors:wire:outbound")
+async def test_every_question_to_a_client_is_recorded_with_its_answer(
+    tmp_path: Path, method: str
+) -> None:
+    server = MCPServer("toy", version="1", log_level="CRITICAL")
+
+    @server.tool()
+    async def ask(ctx: Context) -> str:
+        await QUESTIONS[method](ctx.session)
+        await ctx.session.send_resource_updated("note://today")
+        await ctx.info("asked")
+        return "done"
+
+    with recording(tmp_path) as monitor:
+        async with Client(
+            instrument(server, monitor), mode="legacy", client_info=CLIENT,
+            sampling_callback=answers, elicitation_callback=fills_in,
+            list_roots_callback=has_no_roots,
+        ) as client:  # fmt: skip
+            assert not (await client.call_tool("ask", {})).is_error
+
+    assert sent(tmp_path) == [
+        ("request", method, "success", None, None),
+        ("notification", "notifications/resources/updated", "success", None, None),
+        ("notification", "notifications/message", "success", None, None),
+    ]
+
+
+@pytest.mark.requirement("doors:wire:outbound", "doors:wire:once")
 async def test_what_is_sent_without_any_stream_is_recorded_once_for_each_monitor(
     tmp_path: Path,
 ) -> None:
@@ -252,6 +304,7 @@ def came(store: Path) -> list[tuple[Any, ...]]:
     return [(o.operation_type, o.status, o.error_type, o.status_code) for o in operations(store)]
 
 
+@pytest.mark.requirement("doors:wire:unparsable")
 async def test_what_can_not_be_read_is_an_operation_that_failed(tmp_path: Path) -> None:
     frames = [ValueError("not JSON"), HELLO, READY, ValueError("nor this")]
     with recording(tmp_path) as monitor:

@@ -293,6 +293,7 @@ def test_the_command_line_is_read() -> None:
         (["--store=", "--", "c"], "--store needs a value"),
     ],
 )
+@pytest.mark.requirement("doors:first:errors")
 def test_a_usage_error_names_its_culprit(arguments: list[str], culprit: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(arguments)

@@ -34,6 +34,7 @@ def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
+@pytest.mark.requirement("doors:wire:http-refusals")
 def test_what_http_refuses_is_an_error_with_its_code(
     tmp_path: Path, status: bytes, body: bytes, expected: tuple[str, str, int]
 ) -> None:
@@ -90,6 +91,7 @@ def test_what_the_protocol_lets_a_server_decline_is_no_failure(tmp_path: Path) -
     ]
 
 
+@pytest.mark.requirement("doors:wire:once", "doors:wire:http-parse")
 def test_a_post_that_is_no_message_is_recorded_once_whatever_the_server_makes_of_it(
     tmp_path: Path,
 ) -> None:

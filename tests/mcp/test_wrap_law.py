@@ -66,6 +66,7 @@ def messages(direction: Direction, frames: list[bytes]) -> Found:
     st.lists(st.tuples(st.sampled_from(["in", "out"]), st.lists(FRAMES, max_size=5)), max_size=4)
 )
 @example([("in", [b'{"id":1,"method":"a"}\n', b'{"id":1,"method":"b"}\n']), ("out", [b"hi\n"])])
+@pytest.mark.requirement("doors:shown:law", "doors:wire:once")
 def test_the_same_bytes_come_out_and_every_message_is_recorded_once(
     turns: list[tuple[Direction, list[bytes]]],
 ) -> None:
