@@ -136,7 +136,7 @@ class Exchange:
             return
         if self._answer is not None:
             self._see(self._answer.end())
-        if is_declined(self.method, self._status):
+        if not self._posted and is_declined(self.method, self._status):
             self._refused(DECLINED)
         elif self._status >= 400:
             self._refused(http_refusal(self._status))

@@ -172,7 +172,7 @@ class _Exchange:
 
     def _refused(self, frame: Frame, outcome: Outcome) -> None:
         took_ns: int | None = perf_counter_ns() - self._started_ns
-        if is_declined(self._verb, self._status):
+        if frame.method == f"http/{self._verb}" and is_declined(self._verb, self._status):
             took_ns, outcome = None, Outcome(*DECLINED)
         for wire in self._wires:
             wire.turned_away(frame, outcome, self._road, (self._time_us, took_ns))

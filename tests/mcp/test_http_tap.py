@@ -117,10 +117,15 @@ async def test_what_the_protocol_lets_a_server_decline_is_no_failure(
     with recording(tmp_path) as monitor:
         app = instrument(low_toy(), monitor).streamable_http_app()
         async with served(app) as url, httpx2.AsyncClient() as http:
-            answer = await http.request(verb, f"{url}/mcp", headers=modern(""))
-    assert answer.status_code == 405
-    assert came(tmp_path) == [("request", f"http/{verb}", "success", None, 405)]
-    assert [o.duration_ms for o in operations(tmp_path)] == [None]
+            for content in ("", LIST):
+                headers = modern("tools/list" if content else "")
+                answer = await http.request(verb, f"{url}/mcp", headers=headers, content=content)
+                assert answer.status_code == 405
+    assert came(tmp_path) == [
+        ("request", f"http/{verb}", "success", None, 405),
+        ("request", "tools/list", "error", "http_405", 405),
+    ]
+    assert [o.duration_ms is None for o in operations(tmp_path)] == [True, False]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -70,8 +70,8 @@ def test_what_the_protocol_lets_a_server_decline_is_no_failure(tmp_path: Path) -
     verbs = (b"GET", b"DELETE", b"PUT")
 
     def speak(connection: socket.socket) -> None:
-        for _ in verbs:
-            read_until(connection, b"\r\n\r\n")
+        for end in (*[b"\r\n\r\n"] * len(verbs), call(1)):
+            read_until(connection, end)
             connection.sendall(refusal)
 
     with scripted(speak) as server, relayed(tmp_path, server.url) as relay:
@@ -79,7 +79,9 @@ def test_what_the_protocol_lets_a_server_decline_is_no_failure(tmp_path: Path) -
             for verb in verbs:
                 client.sendall(verb + b" /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
                 assert read_until(client, refusal) == refusal
-        records = relay.records_when(3)
+            client.sendall(post(call(1)).replace(b"POST", b"DELETE"))
+            assert read_until(client, refusal) == refusal
+        records = relay.records_when(4)
 
     assert [
         (r.operation_type, r.kind, r.status, r.error_type, r.status_code, r.duration_ms is None)
@@ -88,6 +90,7 @@ def test_what_the_protocol_lets_a_server_decline_is_no_failure(tmp_path: Path) -
         ("http/GET", "request", "success", None, 405, True),
         ("http/DELETE", "request", "success", None, 405, True),
         ("http/PUT", "request", "error", "http_405", 405, False),
+        ("tools/call", "request", "error", "http_405", 405, False),
     ]
 
 
