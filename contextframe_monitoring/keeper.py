@@ -36,6 +36,7 @@ from contextframe_monitoring.store.repair import repair
 from contextframe_monitoring.store.requests import Requests
 from contextframe_monitoring.store.retention import TrustedTime
 from contextframe_monitoring.store.sampling import ALL_ROWS, Sampling
+from contextframe_monitoring.store.schemas import TABLES
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.state import forget_traces
 from contextframe_monitoring.store.store import Store
@@ -118,6 +119,8 @@ class Keeper:
             )
             self._since_us = self._clock.now_us()
             repair(self.store.tables, self._checkpoint)
+            for name in TABLES:
+                self.store.tables.widen(name)
             self._drain.resume()
             finish_removals(
                 self.store.tables,

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import lance
 import pyarrow as pa
 import pytest
 
@@ -222,3 +223,25 @@ def test_rollups_that_somebody_changed_are_found_and_made_anew(store: Store) -> 
 def of_raw_table(store: Store) -> Iterator[pa.Table]:
     for batch in of_raw(store):
         yield pa.Table.from_batches([batch])
+
+
+def test_a_table_of_an_older_version_gets_the_columns_that_it_lacks(store: Store) -> None:
+    recorded_into(store, 60)
+    first = Keeper(store, ManualClock())
+    first.tick()
+    first.release()
+    for name in ("rollup_1m", "performance_metrics"):
+        lance.dataset(store.tables.uri(name)).drop_columns(["target"])
+    store = Store(store.uri)
+    recorded_into(store, 30, seed=2)
+    second = Keeper(store, ManualClock())
+    second.tick()
+    assert second.last_error is None
+    found = {
+        label
+        for batch in store.tables.scan("performance_metrics", ["target"])
+        for label in batch.column(0).to_pylist()
+    }
+    assert found == {None, "tool-4", "tool-9", "tool-3", "tool-8", "tool-2", "tool-7"}
+    second.compact()
+    assert verify(store).findings == []
