@@ -78,7 +78,8 @@ class Recorder:
 
     def next_operation_id(self) -> str:
         """Return an id for an operation that has none: `<writer>-o<n>`."""
-        return f"{self.writer}-o{next(self._numbers)}"
+        spool = self.spool
+        return f"{'' if spool is None else spool.writer}-o{next(self._numbers)}"
 
     def record(self, record: Record) -> bool:
         """Make one record safe; False when nothing is recorded or it is a counted loss."""
