@@ -8,13 +8,13 @@ import time
 import typing
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from contextframe_monitoring.core.config import ENVIRONMENT_PREFIX, MonitoringConfig
 from contextframe_monitoring.core.privacy import bounded_text
-from contextframe_monitoring.core.records import CostRecord, OperationRecord, Origin, Record
+from contextframe_monitoring.core.records import CostRecord, Origin, Record
 from contextframe_monitoring.store.machine import (
     FileLock,
     default_store,
@@ -77,9 +77,17 @@ class Recorder:
         return self.spool.last_error if self.spool is not None else None
 
     def next_operation_id(self) -> str:
-        """Return an id for an operation that has none: `<writer>-o<n>`."""
+        """Return an id for an operation that has none."""
+        return self.operation_id(self.next_number())
+
+    def next_number(self) -> int:
+        """Return the number of the next operation."""
+        return next(self._numbers)
+
+    def operation_id(self, number: int | Literal[""]) -> str:
+        """Return the id of an operation by its number: `<writer>-o<n>`; without one, its prefix."""
         spool = self.spool
-        return f"{'' if spool is None else spool.writer}-o{next(self._numbers)}"
+        return f"{'' if spool is None else spool.writer}-o{number}"
 
     def record(self, record: Record) -> bool:
         """Make one record safe; False when nothing is recorded or it is a counted loss."""
@@ -136,33 +144,28 @@ class Recorder:
                 self._active_max = self._active
                 spool.gauge(1, self._active_max)
 
-    def begin(self) -> str:
-        """Count an operation in flight and return an id for it: the quick way of two calls."""
-        spool = self.spool
+    def begin(self) -> int:
+        """Count an operation in flight and return a number for it: the quick way of two calls."""
         self._active = active = self._active + 1
-        if spool is None:
-            return f"-o{next(self._numbers)}"
-        spool.gauge(0, active)
-        if active > self._active_max:
-            self._active_max = active
-            spool.gauge(1, active)
-        return f"{spool.writer}-o{next(self._numbers)}"
-
-    def end(self, record: OperationRecord) -> bool:
-        """Count an operation out and record it: the quick way of two calls."""
         spool = self.spool
+        if spool is not None:
+            spool.show_active(active)
+            if active > self._active_max:
+                self._active_max = active
+                spool.gauge(1, active)
+        return next(self._numbers)
+
+    def end(self, record: bytes) -> bool:
+        """Count an operation out and make its record, that a form encoded, safe: the quick way of
+        two calls. Returns what `record` does.
+        """
         self._active = active = self._active - 1
-        if spool is None or not self.enabled:
+        spool = self.spool
+        if spool is None:
             return False
-        spool.gauge(0, max(active, 0))
+        spool.show_active(active)
         try:
-            data = self._encode(record)
-        except Exception:  # noqa: BLE001 - `record` knows what to do
-            return self.record(record)
-        if len(data) > _PLAIN_BYTES_MAX:
-            return self.record(record)
-        try:
-            return spool.put(data)
+            return spool.put(record)
         except Exception:  # noqa: BLE001 - a fault of ours; the spool has counted
             return False
 

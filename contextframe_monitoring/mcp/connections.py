@@ -9,16 +9,22 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from mcp_types import CLIENT_INFO_META_KEY
 
+from contextframe_monitoring.core.operation_form import OperationForm
 from contextframe_monitoring.core.privacy import bounded_name
 from contextframe_monitoring.core.records import AgentSource, OperationRecord, Origin
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
-from contextframe_monitoring.mcp.agent import NOBODY, agent_of, client_of
+from contextframe_monitoring.mcp.agent import NOBODY, agent_of, client_of, says_nothing
 from contextframe_monitoring.mcp.outcome import CLIENT_TIMEOUT
+from contextframe_monitoring.mcp.routine import Routine
+from contextframe_monitoring.mcp.targets import Target
 
 ORIGINS_MAX = 256
 """Agents that one connection remembers; beyond that it forgets and builds them anew."""
+ROUTINES_MAX = 512
+"""Pairs of an agent and a tool, likewise."""
 ABANDONED_MAX = 256
 """Requests per connection whose client gave up, remembered until both halves of that are known."""
 
@@ -35,8 +41,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_explained", "_waiting", "client", "is_direct", "latest", "origins", "session_id",
-        "transport",
+        "_explained", "_waiting", "client", "is_direct", "latest", "origins", "routines",
+        "session_id", "transport",
     )  # fmt: skip
 
     def __init__(self, transport: str | None, session_id: str | None, *, is_direct: bool) -> None:
@@ -45,6 +51,7 @@ class Connection:
         self.client = NOBODY
         self.latest: Origin | None = None
         self.origins: dict[tuple[str | None, str | None, str], Origin] = {}
+        self.routines: dict[tuple[str | None, ...], Routine] = {}
         self._explained: dict[str, bool] = {}
         self._waiting: dict[str, OperationRecord] = {}
 
@@ -114,6 +121,43 @@ class Connections:
         origin = connection.origins.get((agent, source, version))
         connection.latest = origin = origin or self._new_origin(connection, agent, source, version)
         return origin
+
+    def routine_of(self, ctx: adapter.Context, name: str) -> Routine | None:
+        """Return what is known of calls of this tool by the sender of a message; None: nothing.
+
+        Raises `LookupError` or `TypeError` where nothing can be known.
+        """
+        connection = self._open[id(adapter.anchor_of(ctx))]
+        agent, source = connection.client
+        meta: Any = ctx.meta
+        if ctx.request is not None:
+            agent, source = agent_of(ctx, connection.client)
+        elif meta is not None:  # what `agent_of` says then, in a third of the steps
+            if not says_nothing(meta):
+                return None
+            info = meta.get(CLIENT_INFO_META_KEY)
+            if info is not None:
+                agent, source = info["name"], "client"
+        # the writer: in a forked child it is another one, and its name is on the form
+        key = name, agent, source, ctx.protocol_version, self._recorder.spool.writer
+        routine = connection.routines.get(key)
+        if routine is not None:
+            connection.latest = routine.origin
+        return routine
+
+    def remember(self, ctx: adapter.Context, name: str, target: Target, origin: Origin) -> None:
+        """Remember a call that a tool of this name answered: the next is a matter of routine."""
+        connection, recorder = self.connection_of(ctx), self._recorder
+        if target.name != name or target.ratios is None:
+            return
+        agent, source = agent_of(ctx, connection.client)
+        key = name, agent, source, ctx.protocol_version, recorder.writer
+        if key in connection.routines:
+            return
+        if len(connection.routines) >= ROUTINES_MAX:
+            connection.routines.clear()
+        form = OperationForm(target.method, name, origin, recorder.operation_id(""))
+        connection.routines[key] = Routine(form, target.ratios, origin)
 
     def introduced(self, ctx: adapter.Context, result: object) -> Origin:
         """Return the origin of `initialize`, whose facts the SDK only commits after it."""

@@ -189,6 +189,14 @@ class Spool:
             if not self._busy:
                 self._show(gauge_at(index), value)
 
+    def show_active(self, value: int) -> None:
+        """Show the first of the live figures: what `gauge` does, in half the steps."""
+        self._gauges[0] = value
+        try:
+            self._words[_GAUGES_WORD] = value  # type: ignore[index]
+        except (TypeError, ValueError):  # no map; sealed meanwhile; less than 0
+            self.gauge(0, max(value, 0))
+
     def close(self) -> None:
         """Seal the segment and give the folder to the keeper. Later records are counted as lost."""
         with self._lock:
