@@ -62,11 +62,11 @@ class OperationForm:
         duration_ms: float,
         request_size: int,
         result_size: int,
-        request_tokens: int,
-        result_tokens: int,
+        request_tokens: int | None,
+        result_tokens: int | None,
     ) -> bytes:
-        """Return one record, encoded. Raises `struct.error` for what is negative, and for sizes
-        and tokens from 4 G on.
+        """Return one record, encoded. Raises `struct.error` for what is negative or unknown, and
+        for sizes and tokens from 4 G on.
         """
         digits = str(number).encode()
         places, pack, start, kind, who, sizes, end = self._layout

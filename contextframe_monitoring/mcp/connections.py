@@ -125,7 +125,7 @@ class Connections:
     def routine_of(self, ctx: adapter.Context, name: str) -> Routine | None:
         """Return what is known of calls of this tool by the sender of a message; None: nothing.
 
-        Raises `LookupError` or `TypeError` where nothing can be known.
+        Raises `LookupError`, `TypeError` or `AttributeError` where nothing can be known.
         """
         connection = self._open[id(adapter.anchor_of(ctx))]
         agent, source = connection.client
@@ -138,8 +138,9 @@ class Connections:
             info = meta.get(CLIENT_INFO_META_KEY)
             if info is not None:
                 agent, source = info["name"], "client"
+        spool: Any = self._recorder.spool
         # the writer: in a forked child it is another one, and its name is on the form
-        key = name, agent, source, ctx.protocol_version, self._recorder.spool.writer
+        key = name, agent, source, ctx.protocol_version, spool.writer
         routine = connection.routines.get(key)
         if routine is not None:
             connection.latest = routine.origin

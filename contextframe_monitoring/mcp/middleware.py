@@ -104,11 +104,7 @@ class MonitorMiddleware:
 
     async def __call__(self, ctx: Context, call_next: CallNext) -> Result:
         """Handle one message: `await call_next(ctx)`, watched."""
-        if (
-            ctx.request_id is None
-            or ctx.method in _SPECIAL_METHODS
-            or not is_untraced(ctx.meta)
-        ):
+        if ctx.request_id is None or ctx.method in _SPECIAL_METHODS or not is_untraced(ctx.meta):
             return await self._handle_special(ctx, call_next)
         time_us, number = time_ns() // 1000, 0
         try:

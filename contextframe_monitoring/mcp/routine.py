@@ -26,18 +26,22 @@ class Routine:
     def encoded(self, number: int, time_us: int, took_ns: int, params: Any, result: Any) -> bytes:
         """Return the record of a call that succeeded, encoded.
 
-        Raises whatever it meets in a call whose sizes or tokens can't be had.
+        Raises whatever it meets in a call whose sizes or tokens can't be had, or written down.
         """
         request_size, result_size = len(encode(params)), len(encode(result))
         ratios = self._ratios
-        try:  # what `tokens` returns when nothing is to be sampled
-            if ratios.due == 1:
-                raise KeyError
+        written: int | None
+        read: int | None
+        try:  # what `tokens` does when nothing is to be sampled
             written = int(ratios.written_means[request_size.bit_length()] * request_size + 0.5)
             read = int(ratios.read_means[result_size.bit_length()] * result_size + 0.5)
-            ratios.due -= 1
+            is_due = ratios.due <= 1
         except KeyError:
+            is_due = True
+        if is_due:
             written, read = ratios.tokens(params, request_size, result, result_size)
+        else:
+            ratios.due -= 1
         return self._form.filled(
             number, time_us, took_ns / 1e6, request_size, result_size, written, read
         )
