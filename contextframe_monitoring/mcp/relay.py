@@ -56,9 +56,9 @@ class Pump:
         shows_late: bool = False,
         after: Pump | None = None,
     ) -> None:
-        """`show` gets each line and the monotonic time, in nanoseconds, at which it was read: before
-        its newline goes on, or behind it (`shows_late`); and after all that `after` had read by
-        then.
+        """`show` gets each line and the monotonic time, in nanoseconds, at which it was read:
+        before its newline goes on, or behind it (`shows_late`); and after all that `after` had
+        read by then.
         """
         self._source, self._target, self._show = source, target, show
         self._shows_late, self._after = shows_late, after
