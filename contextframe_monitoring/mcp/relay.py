@@ -106,15 +106,19 @@ class Pump:
         """Show what was read and not shown yet. Any thread may ask for it."""
         if self._after is not None:
             self._after.look()
-        show, unseen = self._show, self._unseen
         with self._looking:
-            while unseen:
-                chunk, at_ns = unseen.popleft()
-                for line in self._lines.feed(chunk) if show is not None else ():
-                    try:
-                        show(line, at_ns)
-                    except Exception:  # noqa: BLE001 - the bytes go on, whatever comes of it
-                        self.observer_errors += 1
+            while self._unseen:
+                self._show_lines(*self._unseen.popleft())
+
+    def _show_lines(self, chunk: bytes, at_ns: int) -> None:
+        show = self._show
+        if show is None:
+            return
+        for line in self._lines.feed(chunk):
+            try:
+                show(line, at_ns)
+            except Exception:  # noqa: BLE001 - the bytes go on, whatever the observer makes of them
+                self.observer_errors += 1
 
 
 def _write_all(target: int, chunk: bytes) -> None:
