@@ -22,7 +22,7 @@ from contextframe_monitoring.store.machine import (
     start_detached,
 )
 from contextframe_monitoring.store.spool.frames import FRAME_BYTES_MAX
-from contextframe_monitoring.store.spool.writer import KEEPER_LOCK, Spool
+from contextframe_monitoring.store.spool.writer import GAUGES_WORD, KEEPER_LOCK, Spool
 
 _KEEPER_STARTED = "keeper.started"
 _KEEPER_PAUSE_SECONDS = 60
@@ -149,10 +149,13 @@ class Recorder:
         self._active = active = self._active + 1
         spool = self.spool
         if spool is not None:
-            spool.show_active(active)
             if active > self._active_max:
                 self._active_max = active
                 spool.gauge(1, active)
+            try:  # what `gauge` does, in half the steps
+                spool.gauges[0] = spool.words[GAUGES_WORD] = active  # type: ignore[index]
+            except (TypeError, ValueError):  # the segment has no map, or none any more; below 0
+                spool.gauge(0, max(active, 0))
         return next(self._numbers)
 
     def end(self, record: bytes) -> bool:
@@ -163,7 +166,10 @@ class Recorder:
         spool = self.spool
         if spool is None:
             return False
-        spool.show_active(active)
+        try:  # as above
+            spool.gauges[0] = spool.words[GAUGES_WORD] = active  # type: ignore[index]
+        except (TypeError, ValueError):
+            spool.gauge(0, max(active, 0))
         try:
             return spool.put(record)
         except Exception:  # noqa: BLE001 - a fault of ours; the spool has counted

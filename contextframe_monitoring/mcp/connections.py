@@ -9,22 +9,18 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from mcp_types import CLIENT_INFO_META_KEY
 
 from contextframe_monitoring.core.operation_form import OperationForm
 from contextframe_monitoring.core.privacy import bounded_name
 from contextframe_monitoring.core.records import AgentSource, OperationRecord, Origin
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
-from contextframe_monitoring.mcp.agent import NOBODY, agent_of, client_of, says_nothing
+from contextframe_monitoring.mcp.agent import NOBODY, agent_of, client_of
 from contextframe_monitoring.mcp.outcome import CLIENT_TIMEOUT
-from contextframe_monitoring.mcp.routine import Routine
-from contextframe_monitoring.mcp.targets import Target
+from contextframe_monitoring.mcp.targets import TokenRatios
 
 ORIGINS_MAX = 256
 """Agents that one connection remembers; beyond that it forgets and builds them anew."""
-ROUTINES_MAX = 512
-"""Pairs of an agent and a tool, likewise."""
 ABANDONED_MAX = 256
 """Requests per connection whose client gave up, remembered until both halves of that are known."""
 
@@ -51,7 +47,8 @@ class Connection:
         self.client = NOBODY
         self.latest: Origin | None = None
         self.origins: dict[tuple[str | None, str | None, str], Origin] = {}
-        self.routines: dict[tuple[str | None, ...], Routine] = {}
+        self.routines: dict[tuple[str | None, ...], tuple[OperationForm, TokenRatios, Origin]] = {}
+        """Kept by `Routines`: what calls of one tool by one agent have in common."""
         self._explained: dict[str, bool] = {}
         self._waiting: dict[str, OperationRecord] = {}
 
@@ -102,17 +99,18 @@ class Connections:
         self._recorder, self._server, self._environment = recorder, server, environment
         self._numbers = itertools.count(1)
         without = Connection(adapter.TRANSPORT_HTTP, None, is_direct=False)
-        self._open: dict[int, Connection] = {id(None): without}
+        self.open: dict[int, Connection] = {id(None): without}
+        """By the identity of their anchor; there to be read."""
 
     def connection_of(self, ctx: adapter.Context) -> Connection:
         """Return the connection that a message came by."""
         anchor = adapter.anchor_of(ctx)
-        return self._open.get(id(anchor)) or self._opened(anchor, ctx)
+        return self.open.get(id(anchor)) or self._opened(anchor, ctx)
 
     def origin_of(self, ctx: adapter.Context) -> Origin:
         """Return who sent a message and how it came; one object for all that are alike."""
         anchor = adapter.anchor_of(ctx)
-        connection = self._open.get(id(anchor)) or self._opened(anchor, ctx)
+        connection = self.open.get(id(anchor)) or self._opened(anchor, ctx)
         if ctx.meta is None and ctx.request is None:  # what `agent_of` says then
             agent, source = connection.client
         else:
@@ -121,44 +119,6 @@ class Connections:
         origin = connection.origins.get((agent, source, version))
         connection.latest = origin = origin or self._new_origin(connection, agent, source, version)
         return origin
-
-    def routine_of(self, ctx: adapter.Context, name: str) -> Routine | None:
-        """Return what is known of calls of this tool by the sender of a message; None: nothing.
-
-        Raises `LookupError`, `TypeError` or `AttributeError` where nothing can be known.
-        """
-        connection = self._open[id(adapter.anchor_of(ctx))]
-        agent, source = connection.client
-        meta: Any = ctx.meta
-        if ctx.request is not None:
-            agent, source = agent_of(ctx, connection.client)
-        elif meta is not None:  # what `agent_of` says then, in a third of the steps
-            if not says_nothing(meta):
-                return None
-            info = meta.get(CLIENT_INFO_META_KEY)
-            if info is not None:
-                agent, source = info["name"], "client"
-        spool: Any = self._recorder.spool
-        # the writer: in a forked child it is another one, and its name is on the form
-        key = name, agent, source, ctx.protocol_version, spool.writer
-        routine = connection.routines.get(key)
-        if routine is not None:
-            connection.latest = routine.origin
-        return routine
-
-    def remember(self, ctx: adapter.Context, name: str, target: Target, origin: Origin) -> None:
-        """Remember a call that a tool of this name answered: the next is a matter of routine."""
-        connection, recorder = self.connection_of(ctx), self._recorder
-        if target.name != name or target.ratios is None:
-            return
-        agent, source = agent_of(ctx, connection.client)
-        key = name, agent, source, ctx.protocol_version, recorder.writer
-        if key in connection.routines:
-            return
-        if len(connection.routines) >= ROUTINES_MAX:
-            connection.routines.clear()
-        form = OperationForm(target.method, name, origin, recorder.operation_id(""))
-        connection.routines[key] = Routine(form, target.ratios, origin)
 
     def introduced(self, ctx: adapter.Context, result: object) -> Origin:
         """Return the origin of `initialize`, whose facts the SDK only commits after it."""
@@ -174,7 +134,7 @@ class Connections:
 
     def latest_origin(self, anchor: Any) -> Origin | None:
         """Return the origin of the last message of a connection; None when there was none."""
-        connection = None if anchor is None else self._open.get(id(anchor))
+        connection = None if anchor is None else self.open.get(id(anchor))
         return None if connection is None else connection.latest
 
     def unknown_origin(self, transport: str | None, version: str | None = None) -> Origin:
@@ -213,8 +173,8 @@ class Connections:
         introduced = ctx.session.client_params  # before we came: we are instrumented late
         if introduced is not None:
             connection.client = client_of({"name": introduced.client_info.name})
-        self._open[id(anchor)] = connection
-        forget: Callable[[], object] = partial(self._open.pop, id(anchor), None)
+        self.open[id(anchor)] = connection
+        forget: Callable[[], object] = partial(self.open.pop, id(anchor), None)
         closed = weakref.finalize(anchor, _closed, forget, connection, recorder)
         teardown = adapter.teardown_of(ctx)
         if teardown is not None:  # at once; else when the object is collected, or the process ends

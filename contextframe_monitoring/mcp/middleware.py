@@ -40,6 +40,7 @@ from contextframe_monitoring.mcp.outcome import (
     outcome_of_error,
     outcome_of_result,
 )
+from contextframe_monitoring.mcp.routine import Routines
 from contextframe_monitoring.mcp.sizes import size_bytes_of
 from contextframe_monitoring.mcp.tap import handled
 from contextframe_monitoring.mcp.targets import Target, Targets
@@ -86,6 +87,7 @@ class MonitorMiddleware:
         self._connections = Connections(
             monitor.recorder, config.server or bounded_name(server), config.environment
         )
+        self._routines = Routines(monitor.recorder, self._connections)
         self._targets = Targets()
         self._causes = causes
         self._opentelemetry = opentelemetry
@@ -126,7 +128,7 @@ class MonitorMiddleware:
             or type(result) is not dict
             or result.get("isError")
             or result.get("resultType") == "input_required"
-            or not self._recorded_by_routine(ctx, number, time_us, took_ns, result)
+            or not self._routines.record(ctx, number, time_us, took_ns, result)
         ):
             self._ended(ctx, number, time_us, took_ns, result)
         return result
@@ -197,27 +199,10 @@ class MonitorMiddleware:
             self._lost()
             return 0
 
-    def _recorded_by_routine(
-        self, ctx: Context, number: int, time_us: int, took_ns: int, result: dict[str, Any]
-    ) -> bool:
-        """Record a call like those before it, that succeeded; False when it was not recorded."""
-        try:
-            params: Any = ctx.params
-            routine = self._connections.routine_of(ctx, params["name"])
-            if routine is None:
-                return False
-            record = routine.encoded(number, time_us, took_ns, params, result)
-        except Exception:  # noqa: BLE001 - the long way knows every case
-            return False
-        self.recorder.end(record)
-        return True
-
     def _learn(self, ctx: Context, target: Target, result: Any, record: OperationRecord) -> None:
         """Take from a success what is of use later: a tool that answers, the tools that exist."""
         if ctx.method == _CALL:
-            name = (ctx.params or {}).get("name")
-            if type(name) is str:
-                self._connections.remember(ctx, name, target, record.origin)
+            self._routines.learn(ctx, target, record.origin)
         elif ctx.method == TOOLS_LIST:
             for sample in self._definitions.records(result, record.origin, record.time_us):
                 self.recorder.record(sample)

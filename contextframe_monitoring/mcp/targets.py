@@ -51,7 +51,7 @@ class TokenRatios:
         self._written = None if written is None else _Ratio(written)
         self._read = None if read is None else _Ratio(read)
         self.written_means = {} if self._written is None else self._written.means
-        """By the power of two of the size; this and the next two are for `Routine`."""
+        """By the power of two of the size; this and the next two are for `Routines`."""
         self.read_means = {} if self._read is None else self._read.means
         self.due = self._interval = 1
         """Messages until the next sample."""

@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 
 from contextframe_monitoring.core.records import OperationRecord, Record
-from contextframe_monitoring.mcp import connections, middleware
+from contextframe_monitoring.mcp import middleware, routine
 from contextframe_monitoring.mcp.instrument import instrument
 from contextframe_monitoring.store.spool.reader import read_spool
 from tests.mcp.toys import CLIENT, MODES, high_toy, low_toy
@@ -70,13 +70,13 @@ async def test_a_routine_call_is_recorded_like_any_other(
     tmp_path: Path, mode: str, toy: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(middleware, "_LATE_NS", 10**12)
-    routine = await made(tmp_path / "routine", mode, toy)
+    short = await made(tmp_path / "short", mode, toy)
     monkeypatch.setattr(middleware, "_LATE_NS", -1)
     long = await made(tmp_path / "long", mode, toy)
 
-    assert len(routine) == len(CALLS)
-    assert routine == long
-    assert (quick(tmp_path / "routine") >= 12, quick(tmp_path / "long")) == (True, 0)
+    assert len(short) == len(CALLS)
+    assert short == long
+    assert (quick(tmp_path / "short") >= 12, quick(tmp_path / "long")) == (True, 0)
 
 
 async def test_a_forked_child_names_its_operations_after_itself(tmp_path: Path, mode: str) -> None:
@@ -100,7 +100,7 @@ async def test_a_forked_child_names_its_operations_after_itself(tmp_path: Path, 
 async def test_what_is_remembered_of_a_connection_is_bounded(
     tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "ROUTINES_MAX", 2)
+    monkeypatch.setattr(routine, "ROUTINES_MAX", 2)
     with recording(tmp_path) as monitor:
         server = instrument(high_toy(), monitor)
         async with Client(server, mode=mode) as client:

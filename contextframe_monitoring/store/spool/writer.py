@@ -41,7 +41,8 @@ LOCK = "lock"
 KEEPER_LOCK = "keeper.lock"
 """Beside the writers: held by the process that drains them."""
 SUFFIX = ".seg"
-_GAUGES_WORD = gauge_at(0) >> 3
+GAUGES_WORD = gauge_at(0) >> 3
+"""Where the gauges stand among a segment's `words`."""
 _RETRY_NS = 100_000_000
 """After the disk refused a segment, the next attempt waits this long: a refusal costs 30 us, a
 lost record 1 us.
@@ -104,11 +105,12 @@ class Spool:
         self.seq = 0
         self.last_error: str | None = None
         self._losses = [0] * len(LOSS_REASONS)
-        self._gauges = [0] * len(GAUGES)
+        self.gauges = [0] * len(GAUGES)
+        """What `gauge` has shown; the recorder, which counts operations, does its work itself."""
         self._deferred: list[Literal["put", "close"]] = []
         self._busy = self._closed = False
         self._segment: Segment | None = None
-        self._words: memoryview | None = None
+        self.words: memoryview | None = None
         self._at = self._size = self._number = self._retry_ns = self._undrained = 0
         self._next_bytes = SEGMENT_BYTES_MIN
         self._refusal: Loss = "unavailable"
@@ -177,25 +179,17 @@ class Spool:
 
     def gauge(self, index: int, value: int) -> None:
         """Show a live figure (`GAUGES`) in the header."""
-        self._gauges[index] = value
-        words = self._words
+        self.gauges[index] = value
+        words = self.words
         if words is not None:
             try:  # noqa: SIM105 - on every operation: `suppress` takes longer than the store
-                words[_GAUGES_WORD + index] = value
+                words[GAUGES_WORD + index] = value
             except ValueError:
                 pass  # sealed meanwhile: the next header holds the figure
             return
         with self._lock:
             if not self._busy:
                 self._show(gauge_at(index), value)
-
-    def show_active(self, value: int) -> None:
-        """Show the first of the live figures: what `gauge` does, in half the steps."""
-        self._gauges[0] = value
-        try:
-            self._words[_GAUGES_WORD] = value  # type: ignore[index]
-        except (TypeError, ValueError):  # no map; sealed meanwhile; less than 0
-            self.gauge(0, max(value, 0))
 
     def close(self) -> None:
         """Seal the segment and give the folder to the keeper. Later records are counted as lost."""
@@ -232,7 +226,7 @@ class Spool:
 
     def _shut(self) -> None:
         for index in range(len(GAUGES)):
-            self._gauges[index] = 0
+            self.gauges[index] = 0
             self._show(gauge_at(index), 0)
         self._seal(self.seq)
         if self._owned is not None:
@@ -330,14 +324,14 @@ class Spool:
             label=self.label,
             size=size if self._make is MappedSegment else 0,
             last_seq=max(self.seq - 1, 0),
-            gauges=tuple(self._gauges),
+            gauges=tuple(self.gauges),
             losses=tuple(self._losses),
         )
         opened = self._make(folder / f"{self._number:010d}{SUFFIX}", size, header)
         self._seal(max(self.seq - 1, 0))
         self._at, self._size, self._segment = HEADER_BYTES, size, opened
-        self._words = opened.words
-        for index, value in enumerate(self._gauges):  # they need no lock, so they may have moved
+        self.words = opened.words
+        for index, value in enumerate(self.gauges):  # they need no lock, so they may have moved
             self._show(gauge_at(index), value)
         self._next_bytes = min(2 * size, self._segment_bytes_max)
 
@@ -345,7 +339,7 @@ class Spool:
         """Say in the header where the segment ends, and let go of it."""
         if self._segment is not None:
             self._size = 0  # whatever comes between, nothing is put behind its end
-            self._words = None
+            self.words = None
             self._show(LAST_SEQ_AT, last_seq)
             self._show(END_AT, self._at)
             sealed, self._segment = self._segment, None
