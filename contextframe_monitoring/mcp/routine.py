@@ -37,6 +37,8 @@ class Routines:
         """Record a tool call that succeeded; False when it was not: it is like none before."""
         recorder: Any = self._recorder
         params: Any = ctx.params
+        written: int | None
+        read: int | None
         try:
             connection = self._open[id(anchor_of(ctx))]
             agent, source = connection.client
