@@ -77,8 +77,9 @@ class Recorder:
         return self.spool.last_error if self.spool is not None else None
 
     def next_operation_id(self) -> str:
-        """Return an id for an operation that has none."""
-        return self.operation_id(self.next_number())
+        """Return an id for an operation that has none: `operation_id` of the next number."""
+        spool = self.spool
+        return f"{'' if spool is None else spool.writer}-o{next(self._numbers)}"
 
     def next_number(self) -> int:
         """Return the number of the next operation."""
@@ -171,7 +172,7 @@ class Recorder:
         except (TypeError, ValueError):
             spool.gauge(0, max(active, 0))
         try:
-            return spool.put(record)
+            return self.enabled and spool.put(record)
         except Exception:  # noqa: BLE001 - a fault of ours; the spool has counted
             return False
 

@@ -241,8 +241,10 @@ def test_to_begin_and_end_is_to_count_to_number_and_to_record(tmp_path: Path) ->
     assert [recorder.end(record) for record in encoded] == [True] * 3
     assert gauges() == (0, 3, 0)
     assert recorded(tmp_path / "spool") == list(GOOD[:3])
-    recorder.end(encoded[0])
-    assert gauges() == (0, 3, 0)
+    recorder.enabled = False
+    assert (recorder.begin(), recorder.end(encoded[0]), gauges()) == (4, False, (0, 3, 0))
+    recorder.enabled = True
+    assert (recorder.end(encoded[0]), gauges()) == (True, (0, 3, 0))
     assert recorder.operation_id(3) == f"{recorder.writer}-o3"
     off = open_recorder(MonitoringConfig(enabled=False))
     assert (off.begin(), off.operation_id(1), off.end(encoded[0])) == (1, "-o1", False)
