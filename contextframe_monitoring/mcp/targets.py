@@ -51,7 +51,7 @@ class TokenRatios:
         self._written = None if written is None else _Ratio(written)
         self._read = None if read is None else _Ratio(read)
         self.written_means = {} if self._written is None else self._written.means
-        """By the power of two of the size; this and the next two are for `Routines`."""
+        """By the power of two of the size; these and `due` are there to be used by others."""
         self.read_means = {} if self._read is None else self._read.means
         self.due = self._interval = 1
         """Messages until the next sample."""
@@ -71,6 +71,16 @@ class TokenRatios:
             self._written.tokens(params, request_size, sample=sample) if self._written else None,
             self._read.tokens(result, result_size, sample=sample) if self._read else None,
         )
+
+    def of_one(self, means: dict[int, float], size_bytes: int) -> int | None:
+        """Return the tokens of a message in one direction by its `means`, without a look at it;
+        None when one is due.
+        """
+        mean = means.get(size_bytes.bit_length())
+        if mean is None or self.due <= 1:
+            return None
+        self.due -= 1
+        return int(mean * size_bytes + 0.5)
 
 
 class Target(NamedTuple):
