@@ -109,8 +109,10 @@ class Connections:
 
     def origin_of(self, ctx: adapter.Context) -> Origin:
         """Return who sent a message and how it came; one object for all that are alike."""
-        anchor = adapter.anchor_of(ctx)
-        connection = self.open.get(id(anchor)) or self._opened(anchor, ctx)
+        return self.origin_in(self.connection_of(ctx), ctx)
+
+    def origin_in(self, connection: Connection, ctx: adapter.Context) -> Origin:
+        """Return the same of a message whose connection is known already."""
         if ctx.meta is None and ctx.request is None:  # what `agent_of` says then
             agent, source = connection.client
         else:

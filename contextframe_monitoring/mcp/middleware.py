@@ -237,7 +237,7 @@ class MonitorMiddleware:
                 origin=(
                     self._connections.introduced(ctx, result)
                     if ctx.method == "initialize"
-                    else self._connections.origin_of(ctx)
+                    else self._connections.origin_in(connection, ctx)
                 ),
                 target=target.name,
                 operation_id=self.recorder.operation_id(number) if number else None,
@@ -252,9 +252,11 @@ class MonitorMiddleware:
                 tokens_estimated=written is not None or read is not None,
                 correlation_id=_correlation_id(ctx),
             )
-            self._put(ctx, connection, outcome, record)
             if outcome is SUCCESS:
+                self.recorder.record(record)
                 self._learn(ctx, target, result, record)
+            else:
+                self._put(ctx, connection, outcome, record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
 
