@@ -20,7 +20,13 @@ from contextframe_monitoring.core.privacy import bounded_name, masked_text
 from contextframe_monitoring.core.records import OperationRecord
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
-from contextframe_monitoring.mcp.adapter import CallNext, Context, Middleware, Result
+from contextframe_monitoring.mcp.adapter import (
+    CallNext,
+    Context,
+    Middleware,
+    Result,
+    is_untraced,
+)
 from contextframe_monitoring.mcp.causes import ToolCauses
 from contextframe_monitoring.mcp.connections import Connection, Connections
 from contextframe_monitoring.mcp.definitions import TOOLS_LIST, Definitions
@@ -34,9 +40,10 @@ from contextframe_monitoring.mcp.outcome import (
     outcome_of_error,
     outcome_of_result,
 )
-from contextframe_monitoring.mcp.sizes import encode, size_bytes_of
+from contextframe_monitoring.mcp.routine import Routines
+from contextframe_monitoring.mcp.sizes import size_bytes_of
 from contextframe_monitoring.mcp.tap import handled
-from contextframe_monitoring.mcp.targets import Targets
+from contextframe_monitoring.mcp.targets import Target, Targets
 from contextframe_monitoring.mcp.texts import content_texts
 from contextframe_monitoring.mcp.traceparent import trace_id_of
 from contextframe_monitoring.mcp.wire import Wire
@@ -44,6 +51,7 @@ from contextframe_monitoring.store.vocabulary import vocabulary_of
 
 _LISTEN = "subscriptions/listen"
 _CANCELLED = "notifications/cancelled"
+_CALL = "tools/call"
 _SPECIAL_METHODS = frozenset({"initialize", _LISTEN})
 _LATE_NS = 1_000_000
 """A shorter call was not given up on: to ask costs 4 to 5 us, so it is not asked then."""
@@ -83,6 +91,7 @@ class MonitorMiddleware:
         vocabulary = vocabulary_of(config)
         self._estimates = vocabulary is None
         self._targets = Targets(vocabulary)
+        self._routines = Routines(monitor.recorder, self._connections)
         self._causes = causes
         self._opentelemetry = opentelemetry
         self._definitions = Definitions(vocabulary)
@@ -100,16 +109,11 @@ class MonitorMiddleware:
 
     async def __call__(self, ctx: Context, call_next: CallNext) -> Result:
         """Handle one message: `await call_next(ctx)`, watched."""
-        if (
-            ctx.request_id is None
-            or ctx.method in _SPECIAL_METHODS
-            or not adapter.is_untraced(ctx.meta)
-        ):
+        if ctx.request_id is None or ctx.method in _SPECIAL_METHODS or not is_untraced(ctx.meta):
             return await self._handle_special(ctx, call_next)
-        time_us = time_ns() // 1000
-        operation_id = None
+        time_us, number = time_ns() // 1000, 0
         try:
-            operation_id = self.recorder.begin()
+            number = self.recorder.begin()
             handled(ctx, self.wires)
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
@@ -117,18 +121,19 @@ class MonitorMiddleware:
         try:
             result = await call_next(ctx)
         except BaseException as error:
-            self._ended(ctx, operation_id, time_us, perf_counter_ns() - started_ns, error)
+            self._ended(ctx, number, time_us, perf_counter_ns() - started_ns, error)
             raise
         took_ns = perf_counter_ns() - started_ns
         if (
             took_ns > _LATE_NS
+            or ctx.method != _CALL
+            or not number
             or type(result) is not dict
             or result.get("isError")
             or result.get("resultType") == "input_required"
+            or not self._routines.record(ctx, number, time_us, took_ns, result)
         ):
-            self._ended(ctx, operation_id, time_us, took_ns, result)
-        else:
-            self._succeeded(ctx, operation_id, time_us, took_ns, result)
+            self._ended(ctx, number, time_us, took_ns, result)
         return result
 
     async def _handle_special(self, ctx: Context, call_next: CallNext) -> Result:
@@ -149,14 +154,14 @@ class MonitorMiddleware:
 
     async def _observe(self, ctx: Context, call_next: CallNext) -> Result:
         time_us = time_ns() // 1000
-        operation_id = self._started(ctx)
+        number = self._started(ctx)
         started_ns = perf_counter_ns()
         try:
             result = await call_next(ctx)
         except BaseException as error:
-            self._ended(ctx, operation_id, time_us, perf_counter_ns() - started_ns, error)
+            self._ended(ctx, number, time_us, perf_counter_ns() - started_ns, error)
             raise
-        self._ended(ctx, operation_id, time_us, perf_counter_ns() - started_ns, result)
+        self._ended(ctx, number, time_us, perf_counter_ns() - started_ns, result)
         return result
 
     async def _observe_listen(self, ctx: Context, call_next: CallNext) -> Result:
@@ -165,90 +170,50 @@ class MonitorMiddleware:
         It stands as soon as its handler waits; one that is refused has raised by then.
         """
         time_us, standing = time_ns() // 1000, False
-        operation_id = self._started(ctx)
+        number = self._started(ctx)
 
         def stands() -> None:
             nonlocal standing
             standing = True
-            self._ended(ctx, operation_id, time_us, None, None)
+            self._ended(ctx, number, time_us, None, None)
 
         try:
             result = await announced(call_next(ctx), stands)
         except BaseException as error:
             if not standing:
-                self._ended(ctx, operation_id, time_us, None, error)
+                self._ended(ctx, number, time_us, None, error)
             raise
         if not standing:
-            self._ended(ctx, operation_id, time_us, None, result)
+            self._ended(ctx, number, time_us, None, result)
         return result
 
     # -- ours: nothing below may reach the caller
 
-    def _started(self, ctx: Context) -> str | None:
+    def _started(self, ctx: Context) -> int:
+        """Return the number of the operation; 0 when it has none."""
         try:
             handled(ctx, self.wires)
             if ctx.request_id is not None:
-                self.recorder.operation_started()
-            elif ctx.method == _CANCELLED:
+                return self.recorder.begin()
+            if ctx.method == _CANCELLED:
                 self._explain(ctx)
-            return self.recorder.next_operation_id()
+            return self.recorder.next_number()
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
-            return None
+            return 0
 
-    def _succeeded(
-        self,
-        ctx: Context,
-        operation_id: str | None,
-        time_us: int,
-        took_ns: int,
-        result: dict[str, Any],
-    ) -> None:
-        """Record what `_ended` would record of a plain success, in half the time."""
-        try:
-            params = ctx.params
-            request_size: int | None
-            result_size: int | None
-            try:
-                target = self._targets.known[ctx.method, params["name"]]  # type: ignore[index]
-                request_size, result_size = len(encode(params)), len(encode(result))
-            except Exception:  # noqa: BLE001 - the long way, which knows every case
-                target = self._targets.target_of(ctx.method, params, succeeded=True)
-                request_size, result_size = size_bytes_of(params), size_bytes_of(result)
-            written = read = None
-            if target.ratios is not None:
-                written, read = target.ratios.tokens(params, request_size, result, result_size)
-            origin = self._connections.origin_of(ctx)
-            record = OperationRecord(
-                time_us=time_us,
-                operation_type=target.method,
-                status="success",
-                duration_ms=took_ns / 1e6,
-                origin=origin,
-                target=target.name,
-                operation_id=operation_id,
-                request_size=request_size,
-                result_size=result_size,
-                request_tokens=written,
-                result_tokens=read,
-                tokens_estimated=self._estimates and target.ratios is not None,
-            )
-            self.recorder.end(record)
-            if ctx.method == TOOLS_LIST:
-                self._see_definitions(result, record)
-        except Exception:  # noqa: BLE001 - the monitored call goes on
-            with suppress(Exception):
-                self.recorder.operation_ended()
-            self._lost()
-
-    def _see_definitions(self, result: Any, listed: OperationRecord) -> None:
-        for sample in self._definitions.records(result, listed.origin, listed.time_us):
-            self.recorder.record(sample)
+    def _learn(self, ctx: Context, target: Target, result: Any, record: OperationRecord) -> None:
+        """Take from a success what is of use later: a tool that answers, the tools that exist."""
+        if ctx.method == _CALL and self._estimates:
+            self._routines.learn(ctx, target, record.origin)
+        elif ctx.method == TOOLS_LIST:
+            for sample in self._definitions.records(result, record.origin, record.time_us):
+                self.recorder.record(sample)
 
     def _ended(
         self,
         ctx: Context,
-        operation_id: str | None,
+        number: int,
         time_us: int,
         took_ns: int | None,
         end: Result | BaseException,
@@ -275,10 +240,10 @@ class MonitorMiddleware:
                 origin=(
                     self._connections.introduced(ctx, result)
                     if ctx.method == "initialize"
-                    else self._connections.origin_of(ctx)
+                    else self._connections.origin_in(connection, ctx)
                 ),
                 target=target.name,
-                operation_id=operation_id,
+                operation_id=self.recorder.operation_id(number) if number else None,
                 kind="request" if is_request else "notification",
                 error_type=outcome.error_type,
                 error=self._error_text(outcome, result) if self._texts else None,
@@ -290,9 +255,11 @@ class MonitorMiddleware:
                 tokens_estimated=self._estimates and (written is not None or read is not None),
                 correlation_id=_correlation_id(ctx),
             )
-            self._put(ctx, connection, outcome, record)
-            if ctx.method == TOOLS_LIST and outcome is SUCCESS:
-                self._see_definitions(result, record)
+            if outcome is SUCCESS:
+                self.recorder.record(record)
+                self._learn(ctx, target, result, record)
+            else:
+                self._put(ctx, connection, outcome, record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
 
