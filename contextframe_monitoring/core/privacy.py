@@ -120,6 +120,12 @@ def metadata_json(metadata: Mapping[str, Any] | None, chars_max: int) -> str | N
     return '{"truncated":true}'
 
 
+def masked_fields(fields: Mapping[str, Any], chars_max: int) -> dict[str, Any]:
+    """Return fields as they may stand in a log line: masked, bounded as metadata is, plain JSON."""
+    kept: dict[str, Any] = _kept(fields, chars_max, 0, [_VALUES_MAX])
+    return kept
+
+
 def _plain(value: Any) -> str:
     """Return a value as text; one that can't say what it is, as the name of its class."""
     if isinstance(value, bool):

@@ -16,8 +16,10 @@ from typing import Any, Protocol
 from anyio import current_effective_deadline
 
 from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.correlation import bound_to, correlation_id, joined
 from contextframe_monitoring.core.privacy import bounded_name, masked_text
 from contextframe_monitoring.core.records import OperationRecord
+from contextframe_monitoring.core.traceparent import trace_id_of
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import CallNext, Context, Middleware, Result
@@ -38,7 +40,6 @@ from contextframe_monitoring.mcp.sizes import encode, size_bytes_of
 from contextframe_monitoring.mcp.tap import handled
 from contextframe_monitoring.mcp.targets import Targets
 from contextframe_monitoring.mcp.texts import content_texts
-from contextframe_monitoring.mcp.traceparent import trace_id_of
 from contextframe_monitoring.mcp.wire import Wire
 from contextframe_monitoring.store.vocabulary import vocabulary_of
 
@@ -133,6 +134,14 @@ class MonitorMiddleware:
 
     async def _handle_special(self, ctx: Context, call_next: CallNext) -> Result:
         """Handle a message that is no plain request: traced, a notification, a subscription."""
+        traced = trace_id_of(ctx.meta.get("traceparent")) if ctx.meta else None
+        if traced is None or correlation_id() == traced:
+            return await self._handle_traced(ctx, call_next)
+        with bound_to(joined({"correlation_id": traced}, str)):
+            return await self._handle_traced(ctx, call_next)
+
+    async def _handle_traced(self, ctx: Context, call_next: CallNext) -> Result:
+        """Handle it as the SDK's OpenTelemetry middleware would, where that has anything to do."""
         observe = self._observe if ctx.method != _LISTEN else self._observe_listen
         opentelemetry = self._opentelemetry
         if opentelemetry is None:
