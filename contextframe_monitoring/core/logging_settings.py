@@ -49,7 +49,9 @@ class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     keep_files_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     """Files set aside that are kept at most; the oldest go first."""
     compress: bool = False
-    """Files that are set aside are packed with gzip; `logs` reads them too."""
+    """Files that are set aside are packed with gzip, when they are a minute old; `logs` reads
+    them too.
+    """
 
     def __post_init__(self) -> None:
         """Check every value."""

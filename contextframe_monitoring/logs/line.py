@@ -16,7 +16,12 @@ import structlog
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.correlation import Correlation, current, fields_of
-from contextframe_monitoring.core.privacy import bounded_name, masked_fields, masked_text
+from contextframe_monitoring.core.privacy import (
+    bounded_name,
+    masked_fields,
+    masked_text,
+    plain_text,
+)
 from contextframe_monitoring.logs.error_detail import error_detail
 from contextframe_monitoring.logs.sampling import Sampling
 
@@ -61,7 +66,7 @@ class Lines:
         return line
 
     def _line(self, level: str, event: MutableMapping[str, Any]) -> bytes:
-        message = masked_text(str(event.pop("event", "")), self._chars_max)
+        message = masked_text(plain_text(event.pop("event", "")), self._chars_max)
         ids = {**fields_of(current()), **_taken(event)}
         rate = self._sampling.rate_of(level, message)
         if not self._sampling.keeps(rate, ids.get("correlation_id")):
@@ -71,7 +76,7 @@ class Lines:
             "timestamp": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "level": level,
             "message": message,
-            "logger": event.pop("logger", ""),
+            "logger": bounded_name(plain_text(event.pop("logger", ""))),
             **ids,
             **self._service,
         }
@@ -89,7 +94,9 @@ class Lines:
 def _taken(event: MutableMapping[str, Any]) -> dict[str, str]:
     """Take the ids out that a logger was told by itself."""
     given = {name: event.pop(name) for name in _IDS if name in event}
-    return {name: bounded_name(str(value)) for name, value in given.items() if value is not None}
+    return {
+        name: bounded_name(plain_text(value)) for name, value in given.items() if value is not None
+    }
 
 
 def _error_in(given: Any) -> BaseException | None:

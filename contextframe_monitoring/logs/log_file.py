@@ -27,6 +27,7 @@ from contextframe_monitoring.store.machine import FileLock
 
 _STAMP = "%Y%m%dT%H%M%S"
 _ASIDE = re.compile(r"(\d{8}T\d{6})-\d{6}(?:\.gz)?")
+_SETTLED = dt.timedelta(minutes=1)
 _PAUSE_NS = 1_000_000_000
 """After a write that the disk refused, the next try waits this long: a full disk is no busy one."""
 
@@ -126,11 +127,10 @@ class LogFile:
             if self._fd is None or not os.path.samestat(os.fstat(self._fd), os.stat(self.path)):
                 return
             now = dt.datetime.fromtimestamp(self._clock.now_us() / 1e6, dt.UTC)
-            aside = self._name_aside(now)
-            os.rename(self.path, aside)
+            os.rename(self.path, self._name_aside(now))
             self.close()
             if self._compress:
-                _pack(aside)
+                self._pack_older(now)
             self._expire()
         finally:
             self._turn.release()
@@ -143,6 +143,15 @@ class LogFile:
             if not aside.exists() and not aside.with_name(f"{name}.gz").exists():
                 return aside
             number += 1
+
+    def _pack_older(self, now: dt.datetime) -> None:
+        """Pack what was set aside a while ago: another process may be about to write into newer
+        ones.
+        """
+        limit = f"{self.path.name}.{(now - _SETTLED).strftime(_STAMP)}"
+        for path in files_of(self.path):
+            if path != self.path and path.suffix != ".gz" and path.name < limit:
+                _pack(path)
 
     def _expire(self) -> None:
         """Delete files that were set aside long ago, or are too many."""
