@@ -56,22 +56,26 @@ def instrument(
         chain[index] = ours
     _tap(lowlevel, server, ours)
     if monitor.config.logging.request_lines:
-        log = _request_log(monitor, lowlevel.name)
-        chain.insert(0, log)
+        inner, outer = _request_logs(monitor, lowlevel.name)
+        chain.insert(chain.index(ours) + 1, inner)
+        chain.insert(0, outer)
         if causes is not None:
-            causes.watchers.append(log.tool_failed)
+            causes.watchers.append(outer.tool_failed)
     return server
 
 
-def _request_log(monitor: Monitored, name: str) -> RequestLog:
-    """Return what logs each message; log lines are no part of what a server always loads."""
+def _request_logs(monitor: Monitored, name: str) -> tuple[RequestLog, RequestLog]:
+    """Return what logs each message, within the SDK's span and around everything; log lines are no
+    part of what a server always loads.
+    """
     from contextframe_monitoring.logs.log import Logs
     from contextframe_monitoring.mcp.request_log import RequestLog
 
     given = getattr(monitor, "logs", None)
     logs = given if isinstance(given, Logs) else Logs(monitor.config)
     logs.lines.name_service(name)
-    return RequestLog(logs, monitor.config)
+    config = monitor.config
+    return RequestLog(logs, config, in_span=True), RequestLog(logs, config)
 
 
 def _tap(lowlevel: Any, server: Any, middleware: MonitorMiddleware) -> None:

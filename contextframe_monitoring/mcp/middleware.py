@@ -7,6 +7,7 @@ otherwise the trace context of a message is carried on here, as far as the SDK c
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -48,6 +49,9 @@ _CANCELLED = "notifications/cancelled"
 _SPECIAL_METHODS = frozenset({"initialize", _LISTEN})
 _LATE_NS = 1_000_000
 """A shorter call was not given up on: to ask costs 4 to 5 us, so it is not asked then."""
+
+
+Observe = Callable[[Context, CallNext], Awaitable[Result]]
 
 
 class Monitored(Protocol):
@@ -137,17 +141,18 @@ class MonitorMiddleware:
         traced = trace_id_of(ctx.meta.get("traceparent")) if ctx.meta else None
         if traced is None or correlation_id() == traced:
             return await self._handle_traced(ctx, call_next)
-        with bound_to(joined({"correlation_id": traced}, str)):
+        with bound_to(joined({"correlation_id": traced}, _nothing)):
             return await self._handle_traced(ctx, call_next)
 
     async def _handle_traced(self, ctx: Context, call_next: CallNext) -> Result:
         """Handle it as the SDK's OpenTelemetry middleware would, where that has anything to do."""
         observe = self._observe if ctx.method != _LISTEN else self._observe_listen
         opentelemetry = self._opentelemetry
+        if not adapter.tracing_is_idle():
+            in_span = partial(self._in_span, observe=observe, call_next=call_next)
+            return await (in_span(ctx) if opentelemetry is None else opentelemetry(ctx, in_span))
         if opentelemetry is None:
             return await observe(ctx, call_next)
-        if not adapter.tracing_is_idle():
-            return await opentelemetry(ctx, partial(observe, call_next=call_next))
         try:
             span = adapter.carried_span(ctx.meta)
         except Exception:  # noqa: BLE001 - a propagator's fault: the SDK's middleware meets it too
@@ -155,6 +160,11 @@ class MonitorMiddleware:
         if span is None:
             return await observe(ctx, call_next)
         return await adapter.with_span(span, observe(ctx, call_next))
+
+    async def _in_span(self, ctx: Context, *, observe: Observe, call_next: CallNext) -> Result:
+        """Handle it within the span that the SDK started: its trace id is the bound one."""
+        with bound_to(joined({"correlation_id": adapter.current_trace_id()}, _nothing)):
+            return await observe(ctx, call_next)
 
     async def _observe(self, ctx: Context, call_next: CallNext) -> Result:
         time_us = time_ns() // 1000
@@ -363,6 +373,10 @@ def _came_too_late(ctx: Context, connection: Connection) -> bool:
     if ctx.request_id is None or connection.is_direct:
         return False
     return current_effective_deadline() == -inf
+
+
+def _nothing() -> None:
+    """Make no id."""
 
 
 def _correlation_id(ctx: Context) -> str | None:

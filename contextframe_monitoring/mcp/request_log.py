@@ -3,7 +3,8 @@
 It stands outside of the other middleware, so that the record of the message, what the application
 records and logs while it handles it, and what the server sends meanwhile, carry the same id: that
 of the message's trace context, else `correlationId` of its `_meta`, else the one that is bound
-already (an HTTP request's), else one that is made. Only installed where requests are logged.
+already (an HTTP request's), else one that is made. While a tracer provider is configured, it is
+the trace id of the SDK's span. Only installed where requests are logged.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from contextframe_monitoring.core.correlation import (
 from contextframe_monitoring.core.privacy import bounded_name
 from contextframe_monitoring.ingest.correlating import id_maker
 from contextframe_monitoring.logs.log import Logs
+from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import CallNext, Context, Result
 from contextframe_monitoring.mcp.outcome import SUCCESS, outcome_of_error, outcome_of_result
 from contextframe_monitoring.mcp.targets import name_of
@@ -33,8 +35,11 @@ _LOGGER = "mcp"
 class RequestLog:
     """Middleware of an MCP server; it never changes or breaks a message."""
 
-    def __init__(self, logs: Logs, config: MonitoringConfig) -> None:
-        """Log as `logs` does."""
+    def __init__(self, logs: Logs, config: MonitoringConfig, *, in_span: bool = False) -> None:
+        """Log as `logs` does. `in_span` is the one that stands within the SDK's span, and is at
+        work while a tracer provider is configured; else the outermost is.
+        """
+        self._in_span = in_span
         self._log = logs.logger(_LOGGER)
         self._make = id_maker(config.logging.correlation_ids)
 
@@ -45,8 +50,11 @@ class RequestLog:
 
     async def __call__(self, ctx: Context, call_next: CallNext) -> Result:
         """Handle one message."""
-        meta = ctx.meta or {}
-        given = id_from(meta.get(TRACEPARENT), meta.get(META_KEY))
+        if adapter.tracing_is_idle() is self._in_span:
+            return await call_next(ctx)
+        meta, given = ctx.meta or {}, None
+        if not self._in_span:  # there the span's trace id is bound already
+            given = id_from(meta.get(TRACEPARENT), meta.get(META_KEY))
         with bound_to(joined({"correlation_id": given}, self._make)):
             started_ns = perf_counter_ns()
             try:

@@ -146,6 +146,53 @@ async def test_each_request_has_a_line_and_what_failed_its_stack(tmp_path: Path,
     assert "hunter2" not in (tmp_path / "app.log").read_text()
 
 
+TRACED = """
+import sys
+from pathlib import Path
+
+import anyio
+from mcp import Client
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from contextframe_monitoring import instrument
+from tests.logs.lines import logging_monitor
+from tests.mcp.toys import high_toy
+
+async def main():
+    trace.set_tracer_provider(TracerProvider())
+    with logging_monitor(Path(sys.argv[1])) as monitor:
+        server = high_toy()
+
+        @server.tool()
+        async def note() -> str:
+            monitor.usage.track_event("noted")
+            return "x"
+
+        instrument(server, monitor, keep_opentelemetry=sys.argv[2] == "keep")
+        async with Client(server) as client:
+            await client.call_tool("note", {})
+            await client.call_tool("note", {}, meta={"traceparent": sys.argv[3]})
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.requirement("004:log:trace-services")
+@pytest.mark.parametrize("keep", ["keep", "replace"])
+def test_with_a_tracer_provider_lines_events_and_rows_name_the_spans_trace(
+    tmp_path: Path, keep: str
+) -> None:
+    arguments = [sys.executable, "-c", TRACED, str(tmp_path), keep, TRACEPARENT]
+    subprocess.run(arguments, check=True, timeout=60, cwd=Path(__file__).parents[2])
+    rows = [o.correlation_id for o in operations(tmp_path / "store", "tools/call")]
+    assert rows[1] == TRACE_ID
+    assert len(rows[0] or "") == 32
+    events = [r.correlation_id for r in recorded(tmp_path / "store") if hasattr(r, "numbers")]
+    calls = [line for line in lines_of(tmp_path) if line["context"]["method"] == "tools/call"]
+    assert events == [line["correlation_id"] for line in calls] == rows
+
+
 async def test_a_server_that_only_records_is_named_on_its_lines(tmp_path: Path) -> None:
     from contextframe_monitoring.core.logging_settings import LoggingSettings
 
