@@ -74,8 +74,7 @@ async def test_what_a_message_caused_carries_its_id(tmp_path: Path, mode: str) -
             for record in recorded(tmp_path / "store")
             if record.correlation_id == found
         ]
-        sent = ["notifications/progress"] if mode == "legacy" else []  # in memory: a direct call
-        assert sorted(kinds) == [*sent, "order.placed", "tools/call"]
+        assert sorted(kinds) == ["notifications/progress", "order.placed", "tools/call"]
         messages = [
             line["message"] for line in lines_of(tmp_path) if line.get("correlation_id") == found
         ]
