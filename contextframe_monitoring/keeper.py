@@ -19,6 +19,7 @@ from contextframe_monitoring.core.errors import MonitoringError, StoreError
 from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.core.retention_settings import RetentionSettings, days_by_table
 from contextframe_monitoring.core.selection import Selection
+from contextframe_monitoring.core.trusted_time import TrustedTime
 from contextframe_monitoring.duties import Duties, Duty
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
 from contextframe_monitoring.store.archive import Archive
@@ -34,7 +35,6 @@ from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
 from contextframe_monitoring.store.repair import repair
 from contextframe_monitoring.store.requests import Requests
-from contextframe_monitoring.store.retention import TrustedTime
 from contextframe_monitoring.store.sampling import ALL_ROWS, Sampling
 from contextframe_monitoring.store.schemas import TABLES
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
@@ -300,11 +300,21 @@ class Keeper:
         except Exception as problem:  # noqa: BLE001 - the state refuses: the next tick says so
             self.last_error = f"{type(problem).__name__}: {problem}"[:500]
 
-    def run(self, stop: threading.Event, *, idle_seconds: float | None = None) -> None:
-        """Keep until `stop` is set, or until nothing came for `idle_seconds`, or another keeps."""
+    def run(
+        self,
+        stop: threading.Event,
+        *,
+        idle_seconds: float | None = None,
+        beside: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Keep until `stop` is set, or until nothing came for `idle_seconds`, or another keeps.
+
+        `beside` is called after every tick; it must not raise.
+        """
         idle = 0.0
         while not stop.is_set():
             frames = self.tick()
+            beside()
             idle = 0.0 if frames else idle + TICK_SECONDS
             if idle_seconds is not None and (idle > idle_seconds or not self._lock.held):
                 break

@@ -12,7 +12,11 @@ import msgspec
 from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
 from contextframe_monitoring.core.grouping import ATTRIBUTES_MAX, GROUPS_MAX
+from contextframe_monitoring.core.logging_settings import LoggingSettings
+from contextframe_monitoring.core.resource_settings import ResourceSettings
 from contextframe_monitoring.core.retention_settings import RetentionSettings
+from contextframe_monitoring.core.setting_values import allowed as _allowed
+from contextframe_monitoring.core.setting_values import check_values
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
@@ -122,15 +126,14 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """What may be spent."""
     retention: RetentionSettings = RetentionSettings()
     """How long it is kept."""
+    logging: LoggingSettings = LoggingSettings()
+    """What is logged, and where to."""
+    resources: ResourceSettings = ResourceSettings()
+    """How often `serve` and `keep` sample what they use of the machine."""
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
-        for key, kind in _field_types().items():
-            value = getattr(self, key)
-            try:
-                msgspec.convert(value, kind)
-            except msgspec.ValidationError as error:
-                raise InvalidError(key, value, _allowed(error, kind)) from None
+        check_values(self, _field_types())
         names = self.rollup_attributes
         if len(names) > ATTRIBUTES_MAX or not all(map(str.isprintable, names)) or "" in names:
             raise InvalidError("rollup_attributes", names, f"at most {ATTRIBUTES_MAX} names")
@@ -143,13 +146,6 @@ def _field_types() -> dict[str, Any]:
 
 
 _FIELD_TYPES: dict[str, Any] = {}
-
-
-def _allowed(error: msgspec.ValidationError, kind: Any) -> str:
-    inner = (typing.get_args(kind) or (kind,))[0] if typing.get_origin(kind) is list else kind
-    if typing.get_origin(inner) is Literal:
-        return f"expected one of {', '.join(typing.get_args(inner))}"
-    return str(error).split(" - at ")[0].replace("`", "").lower()
 
 
 def config_keys() -> tuple[str, ...]:
@@ -238,6 +234,11 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _parsed(name: str, text: str, kind: Any) -> Any:
     value: Any = text
+    if typing.get_origin(kind) is dict:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            raise InvalidError(name, text, "expected a JSON object") from None
     if typing.get_origin(kind) is list:
         try:
             value = json.loads(text) if text.startswith("[") else text.split(",")

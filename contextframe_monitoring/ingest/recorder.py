@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from contextframe_monitoring.core.config import ENVIRONMENT_PREFIX, MonitoringConfig
+from contextframe_monitoring.core.correlation import correlated, current
 from contextframe_monitoring.core.privacy import bounded_text
 from contextframe_monitoring.core.records import CostRecord, Origin, Record
 from contextframe_monitoring.store.machine import (
@@ -33,6 +34,17 @@ _PLAIN_BYTES_MAX = 16 << 10
 _FULL_BYTES_MAX = FRAME_BYTES_MAX - 64
 _SHORT_CHARS_MAX = 64
 """Bound of the texts of a record that would be too large for a frame otherwise."""
+
+
+class LiveFigures(typing.NamedTuple):
+    """What a recorder's process has in flight."""
+
+    active: int
+    """Operations started and not ended."""
+    connections: int
+    """Connections that are open."""
+    undrained_bytes: int | None
+    """Bytes of its spool that no keeper has taken away; None where nothing is recorded."""
 
 
 class Recorder:
@@ -99,6 +111,8 @@ class Recorder:
         if type(record) not in self._kinds:
             return self._refuse(spool, record)
         try:
+            if current() is not None:
+                record = correlated(record)
             data = self._encode(record)
             if len(data) > _PLAIN_BYTES_MAX:
                 data = self._encode_bounded(record)
@@ -182,6 +196,11 @@ class Recorder:
         self._active -= 1
         if self.spool is not None:
             self.spool.gauge(0, max(self._active, 0))
+
+    def live_figures(self) -> LiveFigures:
+        """Return what goes on now; looks at the spool's folder."""
+        undrained = None if self.spool is None else self.spool.undrained_bytes
+        return LiveFigures(max(self._active, 0), max(self._connections, 0), undrained)
 
     def connections_changed(self, difference: int) -> None:
         """Count a connection opened (+1) or closed (-1)."""

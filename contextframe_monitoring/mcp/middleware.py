@@ -7,6 +7,7 @@ otherwise the trace context of a message is carried on here, as far as the SDK c
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -16,8 +17,10 @@ from typing import Any, Protocol
 from anyio import current_effective_deadline
 
 from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.correlation import bound_to, correlation_id, joined
 from contextframe_monitoring.core.privacy import bounded_name, masked_text
-from contextframe_monitoring.core.records import OperationRecord
+from contextframe_monitoring.core.records import OperationRecord, Origin
+from contextframe_monitoring.core.traceparent import trace_id_of
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import (
@@ -45,7 +48,6 @@ from contextframe_monitoring.mcp.sizes import size_bytes_of
 from contextframe_monitoring.mcp.tap import handled
 from contextframe_monitoring.mcp.targets import Target, Targets
 from contextframe_monitoring.mcp.texts import content_texts
-from contextframe_monitoring.mcp.traceparent import trace_id_of
 from contextframe_monitoring.mcp.wire import Wire
 from contextframe_monitoring.store.vocabulary import vocabulary_of
 
@@ -55,6 +57,9 @@ _CALL = "tools/call"
 _SPECIAL_METHODS = frozenset({"initialize", _LISTEN})
 _LATE_NS = 1_000_000
 """A shorter call was not given up on: to ask costs 4 to 5 us, so it is not asked then."""
+
+
+Observe = Callable[[Context, CallNext], Awaitable[Result]]
 
 
 class Monitored(Protocol):
@@ -138,12 +143,21 @@ class MonitorMiddleware:
 
     async def _handle_special(self, ctx: Context, call_next: CallNext) -> Result:
         """Handle a message that is no plain request: traced, a notification, a subscription."""
+        traced = trace_id_of(ctx.meta.get("traceparent")) if ctx.meta else None
+        if traced is None or correlation_id() == traced:
+            return await self._handle_traced(ctx, call_next)
+        with bound_to(joined({"correlation_id": traced}, _nothing)):
+            return await self._handle_traced(ctx, call_next)
+
+    async def _handle_traced(self, ctx: Context, call_next: CallNext) -> Result:
+        """Handle it as the SDK's OpenTelemetry middleware would, where that has anything to do."""
         observe = self._observe if ctx.method != _LISTEN else self._observe_listen
         opentelemetry = self._opentelemetry
+        if not adapter.tracing_is_idle():
+            in_span = partial(self._in_span, observe=observe, call_next=call_next)
+            return await (in_span(ctx) if opentelemetry is None else opentelemetry(ctx, in_span))
         if opentelemetry is None:
             return await observe(ctx, call_next)
-        if not adapter.tracing_is_idle():
-            return await opentelemetry(ctx, partial(observe, call_next=call_next))
         try:
             span = adapter.carried_span(ctx.meta)
         except Exception:  # noqa: BLE001 - a propagator's fault: the SDK's middleware meets it too
@@ -151,6 +165,11 @@ class MonitorMiddleware:
         if span is None:
             return await observe(ctx, call_next)
         return await adapter.with_span(span, observe(ctx, call_next))
+
+    async def _in_span(self, ctx: Context, *, observe: Observe, call_next: CallNext) -> Result:
+        """Handle it within the span that the SDK started: its trace id is the bound one."""
+        with bound_to(joined({"correlation_id": adapter.current_trace_id()}, _nothing)):
+            return await observe(ctx, call_next)
 
     async def _observe(self, ctx: Context, call_next: CallNext) -> Result:
         time_us = time_ns() // 1000
@@ -237,11 +256,7 @@ class MonitorMiddleware:
                 operation_type=target.method,
                 status=outcome.status,
                 duration_ms=None if took_ns is None else took_ns / 1e6,
-                origin=(
-                    self._connections.introduced(ctx, result)
-                    if ctx.method == "initialize"
-                    else self._connections.origin_in(connection, ctx)
-                ),
+                origin=self._origin(ctx, connection, result),
                 target=target.name,
                 operation_id=self.recorder.operation_id(number) if number else None,
                 kind="request" if is_request else "notification",
@@ -262,6 +277,11 @@ class MonitorMiddleware:
                 self._put(ctx, connection, outcome, record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
+
+    def _origin(self, ctx: Context, connection: Connection, result: Any) -> Origin:
+        if ctx.method == "initialize":
+            return self._connections.introduced(ctx, result)
+        return self._connections.origin_in(connection, ctx)
 
     def _put(
         self, ctx: Context, connection: Connection, outcome: Outcome, record: OperationRecord
@@ -321,6 +341,10 @@ def _came_too_late(ctx: Context, connection: Connection) -> bool:
     if ctx.request_id is None or connection.is_direct:
         return False
     return current_effective_deadline() == -inf
+
+
+def _nothing() -> None:
+    """Make no id."""
 
 
 def _correlation_id(ctx: Context) -> str | None:

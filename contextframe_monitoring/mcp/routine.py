@@ -11,6 +11,7 @@ from typing import Any
 
 from mcp_types import CLIENT_INFO_META_KEY
 
+from contextframe_monitoring.core.correlation import current
 from contextframe_monitoring.core.operation_form import OperationForm
 from contextframe_monitoring.core.records import Origin
 from contextframe_monitoring.ingest.recorder import Recorder
@@ -35,6 +36,8 @@ class Routines:
         self, ctx: Context, number: int, time_us: int, took_ns: int, result: dict[str, Any]
     ) -> bool:
         """Record a tool call that succeeded; False when it was not: it is like none before."""
+        if current() is not None:  # an id that is bound stands on no form
+            return False
         recorder: Any = self._recorder
         params: Any = ctx.params
         written: int | None

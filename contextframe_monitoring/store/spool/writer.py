@@ -130,6 +130,11 @@ class Spool:
                 self._catch_up()
             return {r: n for r, n in zip(LOSS_REASONS, self._losses, strict=True) if n}
 
+    @property
+    def undrained_bytes(self) -> int:
+        """Bytes of this writer's segments that no keeper has taken away; looks at the disk."""
+        return self._undrained_bytes()
+
     def put(self, record: bytes) -> bool:
         """Store one encoded record under the next number; False when it is lost, and counted."""
         lock = self._lock  # taken by hand: `with` costs 70 ns more, a tenth of all
