@@ -52,6 +52,11 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     `report cost --group-by tool`; None: the model that most tokens of the window went through.
     """
 
+    tokenizer_path: str | None = None
+    """The `tokenizer.json` of that model (extra `tokens`): tokens of tools' definitions, arguments
+    and results are counted with it, message by message; None: they are estimated.
+    """
+
     prometheus_enabled: bool = False
     """The keeper serves `/metrics` on a loopback port of its own."""
     prometheus_port: _Port = 9090
