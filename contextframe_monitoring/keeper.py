@@ -257,8 +257,15 @@ def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Dut
         exporter = MetricsExporter(Store(uri, spool_path=config.spool_path), config)
         return PortDuty(exporter.exposition, config.prometheus_port)
 
+    def notifications() -> Duty:
+        from contextframe_monitoring.alerts.dispatcher import dispatcher_of
+
+        return dispatcher_of(uri, config)
+
     if config.prometheus_enabled:
         made["metrics port"] = metrics_port
+    if config.channels:
+        made["notifications"] = notifications
     return made
 
 

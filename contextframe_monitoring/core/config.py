@@ -9,7 +9,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.budget_settings import BudgetSettings
+from contextframe_monitoring.core.channel_settings import (
+    Channel,
+    channels_from,
+    check_channel_names,
+)
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
@@ -105,15 +111,25 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     budget: BudgetSettings = BudgetSettings()
     """What may be spent."""
+    alerts: AlertSettings = AlertSettings()
+    """How alerts reach people."""
+    channels: dict[str, Channel] = {}
+    """Where notifications go: a table `[channels.NAME]` for each."""
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
+        msgspec.structs.force_setattr(self, "channels", channels_from(self.channels, "channels"))
         for key, kind in _field_types().items():
             value = getattr(self, key)
             try:
                 msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
                 raise InvalidError(key, value, _allowed(error, kind)) from None
+        alerts = self.alerts
+        steps = [name for step in alerts.escalation for name in step.channels]
+        named = {"channels": alerts.channels, "escalation": steps}
+        named["code_review_channels"] = alerts.code_review_channels
+        check_channel_names(self.channels, {f"alerts.{key}": it for key, it in named.items()})
 
 
 def _field_types() -> dict[str, Any]:
@@ -166,6 +182,8 @@ def config_from(
             if not isinstance(table, Mapping):
                 raise InvalidError(name, table, f"expected a table: [{name}]")
             found[name] = _section(name, {**table, **given.get(name, {})}, kind, where)
+    if "channels" in values:
+        found["channels"] = channels_from(values["channels"], where)
     return MonitoringConfig(**found)
 
 
@@ -193,7 +211,8 @@ def _section(name: str, table: dict[str, Any], kind: type[msgspec.Struct], where
 def _variables() -> dict[str, tuple[str, ...]]:
     """Return the path of the key behind each variable of the environment."""
     nested = sections()
-    paths: list[tuple[str, ...]] = [(key,) for key in config_keys() if key not in nested]
+    plain = (key for key in config_keys() if key not in nested and key != "channels")
+    paths: list[tuple[str, ...]] = [(key,) for key in plain]
     paths += [(name, key) for name, kind in nested.items() for key in kind.__struct_fields__]
     return {ENVIRONMENT_PREFIX + "__".join(path).upper(): path for path in paths}
 
