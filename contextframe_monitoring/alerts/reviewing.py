@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from contextframe_monitoring.core.alert import Alert
-from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.code_review import CodeReview, review_due
+from contextframe_monitoring.core.notification_settings import NotificationSettings
 from contextframe_monitoring.core.records import EventRecord, Origin
 from contextframe_monitoring.store.code_reviews import CodeReviews
 
@@ -19,7 +19,7 @@ class Reviewing:
     """Schedules the code reviews of one store."""
 
     def __init__(
-        self, settings: AlertSettings, origin: Origin, record: Callable[[EventRecord], bool]
+        self, settings: NotificationSettings, origin: Origin, record: Callable[[EventRecord], bool]
     ) -> None:
         """`record` returns whether the event is safe."""
         self._settings, self._origin, self._record = settings, origin, record

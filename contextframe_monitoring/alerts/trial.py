@@ -9,7 +9,7 @@ from contextframe_monitoring.alerts.notifier import Sent
 from contextframe_monitoring.alerts.registry import notifier_of
 from contextframe_monitoring.alerts.secrets import missing_secrets
 from contextframe_monitoring.core.channel_settings import Channel, type_of
-from contextframe_monitoring.core.channel_status import ChannelStatus
+from contextframe_monitoring.core.channel_status import ChannelStatus, State
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import MonitoringError, NotFoundError
 from contextframe_monitoring.core.notification import (
@@ -108,13 +108,10 @@ def _status(
     sent: Mapping[str, int],
 ) -> ChannelStatus:
     missing = missing_secrets(name, channel, environ)
-    state = "down" if health.down else "failing" if health.failures else "untried"
-    if state == "untried" and health.sent_us is not None:
-        state = "working"
     return ChannelStatus(
         name=name,
         type=type_of(channel),
-        state="incomplete" if missing else state,
+        state="incomplete" if missing else _state(health),
         min_severity=channel.min_severity,
         fallback=channel.fallback,
         sent_last_hour=sent.get(name, 0),
@@ -123,6 +120,12 @@ def _status(
         retry_at=_when(health.retry_us),
         problem="; ".join(missing) or health.problem,
     )
+
+
+def _state(health: ChannelHealth) -> State:
+    if health.failures:
+        return "down" if health.down else "failing"
+    return "untried" if health.sent_us is None else "working"
 
 
 def _when(time_us: int | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -51,7 +52,7 @@ def channels(
         raise typer.Exit(FINDING)
 
 
-def _table(statuses: list[ChannelStatus]) -> list[Table | str]:
+def _table(statuses: Sequence[ChannelStatus]) -> list[Table | str]:
     table = Table(header_style="bold", box=None, pad_edge=False)
     for name in ("channel", "type", "state", "from", "last sent", "fallback"):
         table.add_column(name, overflow="fold")

@@ -45,6 +45,7 @@ SIGNALS: dict[str, Advice] = {
     "no_data": Advice(None, "is the program still running, and does it still record?"),
     "records_lost": Advice(None, _ITSELF),
     "drain_lag": Advice(None, _ITSELF),
+    "rule_problems": Advice(None, "see which rule: contextframe-monitoring alerts rules"),
 }
 """Signal of a rule -> advice."""
 NO_ADVICE = Advice(None, "look at it: contextframe-monitoring alerts list")

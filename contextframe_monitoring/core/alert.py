@@ -50,6 +50,8 @@ class Alert:
     silenced_until_us: int | None = None
     incident_id: str | None = None
     """Alerts that belong together share it."""
+    held_back_by: str | None = None
+    """The id of the worse alert that says it already: nobody is told of this one meanwhile."""
     changed_us: int
     """When anything of this last changed."""
     revision: int

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from contextframe_monitoring.core.advice import VIOLATIONS
 from contextframe_monitoring.core.alert import Alert
-from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.clock import US_PER_DAY
+from contextframe_monitoring.core.notification_settings import NotificationSettings
 from contextframe_monitoring.core.routing import Notice
 
 _HOUR_US = 3600 * 1_000_000
@@ -34,7 +34,7 @@ class CodeReview:
 
 
 def review_due(
-    alerts: Sequence[Alert], last_us: int | None, settings: AlertSettings, now_us: int
+    alerts: Sequence[Alert], last_us: int | None, settings: NotificationSettings, now_us: int
 ) -> CodeReview | None:
     """Return the review that is to be scheduled now, None when none is.
 

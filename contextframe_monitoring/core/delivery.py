@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contextframe_monitoring.core.alert import SEVERITIES, Alert, Severity
-from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.channel_settings import Channel
 from contextframe_monitoring.core.clock import US_PER_SECOND
 from contextframe_monitoring.core.notification import worst
+from contextframe_monitoring.core.notification_settings import NotificationSettings
 from contextframe_monitoring.core.routing import Notice, Receivers, Troubles, topic_of
 
 HOUR_US = 3600 * US_PER_SECOND
@@ -108,7 +108,7 @@ class Situation:
     """By channel and topic."""
     health: Mapping[str, Health]
     channels: Mapping[str, Channel]
-    settings: AlertSettings
+    settings: NotificationSettings
     acknowledging: frozenset[str] = frozenset()
     """Channels that want to know of an acknowledgement."""
     notices: Sequence[Notice] = ()
@@ -158,7 +158,7 @@ def _about_alerts(situation: Situation, receivers: Receivers) -> Iterator[Decisi
     known = {alert.alert_id: alert for alert in situation.alerts}
     wanted: dict[tuple[str, str], list[Alert]] = {}
     for alert in situation.alerts:
-        if alert.state == "firing" and not _silenced(alert, now):
+        if alert.state == "firing" and not _is_quiet(alert, now):
             topic = topic_of(alert, situation.settings.group_by)
             for key in receivers.of(alert, topic, now):
                 wanted.setdefault(key, []).append(alert)
@@ -170,8 +170,10 @@ def _about_alerts(situation: Situation, receivers: Receivers) -> Iterator[Decisi
                 yield _held(decision, before, situation)
 
 
-def _silenced(alert: Alert, now: int) -> bool:
-    return alert.silenced_until_us is not None and alert.silenced_until_us > now
+def _is_quiet(alert: Alert, now: int) -> bool:
+    """Return whether nobody is to be told of it: it is silenced, or a worse one says it."""
+    silenced = alert.silenced_until_us is not None and alert.silenced_until_us > now
+    return silenced or alert.held_back_by is not None
 
 
 def _decide(

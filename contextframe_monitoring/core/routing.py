@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from contextframe_monitoring.core.alert import SEVERITIES, Alert, Severity
-from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.channel_settings import Channel
 from contextframe_monitoring.core.clock import US_PER_SECOND
+from contextframe_monitoring.core.notification_settings import NotificationSettings
 
 _VALUE_CHARS_MAX = 256
 
@@ -42,20 +42,20 @@ class Troubles:
 
 
 def topic_of(alert: Alert, group_by: Sequence[str]) -> str:
-    """Return the group that an alert belongs to, in words: `rule=HighDailyCost`."""
+    """Return the group that an alert belongs to, in words: `incident=i-93ab`."""
     own = {
         "rule": alert.rule,
         "severity": alert.severity,
         "signal": alert.signal,
         "alert": alert.alert_id,
-        "incident": alert.incident_id or alert.alert_id,
+        "incident": alert.incident_id or f"of rule {alert.rule}",
     }
     values = {**alert.labels, **alert.group, **own}
     parts = (f"{name}={values.get(name, '')[:_VALUE_CHARS_MAX]}" for name in group_by)
     return ",".join(parts) or "all alerts"
 
 
-def default_channels(channels: Mapping[str, Channel], settings: AlertSettings) -> list[str]:
+def default_channels(channels: Mapping[str, Channel], settings: NotificationSettings) -> list[str]:
     """Return the channels of alerts whose rule names none."""
     if settings.channels:
         return settings.channels
@@ -68,7 +68,7 @@ class Receivers:
     """Who is told of which alert, as things stand."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], settings: AlertSettings, troubles: Troubles
+        self, channels: Mapping[str, Channel], settings: NotificationSettings, troubles: Troubles
     ) -> None:
         """Nothing is asked yet."""
         self._channels, self._settings, self._troubles = channels, settings, troubles
