@@ -11,12 +11,9 @@ import msgspec
 
 from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.budget_settings import BudgetSettings
-from contextframe_monitoring.core.channel_settings import (
-    Channel,
-    channels_from,
-    check_channel_names,
-)
+from contextframe_monitoring.core.channel_settings import Channel, channels_from
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
+from contextframe_monitoring.core.notification_settings import check_channels
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
@@ -121,15 +118,13 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         msgspec.structs.force_setattr(self, "channels", channels_from(self.channels, "channels"))
         for key, kind in _field_types().items():
             value = getattr(self, key)
+            if key == "channels":
+                continue  # checked above, each by the keys of its type
             try:
                 msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
                 raise InvalidError(key, value, _allowed(error, kind)) from None
-        alerts = self.alerts
-        steps = [name for step in alerts.escalation for name in step.channels]
-        named = {"channels": alerts.channels, "escalation": steps}
-        named["code_review_channels"] = alerts.code_review_channels
-        check_channel_names(self.channels, {f"alerts.{key}": it for key, it in named.items()})
+        check_channels(self.alerts, self.channels)
 
 
 def _field_types() -> dict[str, Any]:

@@ -125,7 +125,9 @@ def decide(situation: Situation) -> list[Decision]:
     )
     receivers = Receivers(situation.channels, situation.settings, troubles)
     found = [*_about_notices(situation, receivers), *_about_alerts(situation, receivers)]
-    found.sort(key=lambda one: (-SEVERITIES.index(one.severity), one.due_us, one.topic))
+    found.sort(
+        key=lambda one: (-SEVERITIES.index(one.severity), one.due_us, one.topic, one.channel)
+    )
     return _limited(found, situation)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 
 from contextframe_monitoring.core.alert import Severity
+from contextframe_monitoring.core.channel_settings import Channel, check_channel_names
+from contextframe_monitoring.core.errors import InvalidError
 
 _SECONDS_MAX = 30 * 86_400
 _Seconds = Annotated[int, msgspec.Meta(ge=0, le=_SECONDS_MAX)]
@@ -26,8 +29,7 @@ class NotificationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     """Grouping, repeating, escalation and code reviews."""
 
     channels: _Names = []
-    """Channels of the alerts whose rule names none; empty: every channel that is nobody's fallback
-    and no step of the escalation.
+    """Channels of the alerts whose rule names none; empty: every channel that is nobody's fallback.
     """
     group_by: _Names = msgspec.field(default_factory=lambda: ["incident"])
     """Alerts that agree in these make one notification: `incident`, `rule`, `severity`, `signal`,
@@ -51,3 +53,22 @@ class NotificationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     """Least time between two code reviews."""
     code_review_channels: _Names = []
     """Channels that are told of a review; empty: those of alerts whose rule names none."""
+
+
+def check_channels(settings: NotificationSettings, channels: Mapping[str, Channel]) -> None:
+    """Check that the channels that are named exist, and that it is clear who is told first.
+
+    Raises `InvalidError`.
+    """
+    steps = [name for step in settings.escalation for name in step.channels]
+    check_channel_names(
+        channels,
+        {
+            "alerts.channels": settings.channels,
+            "alerts.escalation": steps,
+            "alerts.code_review_channels": settings.code_review_channels,
+        },
+    )
+    if steps and not settings.channels:
+        allowed = "with an escalation it must say who is told first"
+        raise InvalidError("alerts.channels", settings.channels, allowed)

@@ -59,9 +59,8 @@ def default_channels(channels: Mapping[str, Channel], settings: NotificationSett
     """Return the channels of alerts whose rule names none."""
     if settings.channels:
         return settings.channels
-    kept_back = {name for step in settings.escalation for name in step.channels}
-    kept_back |= {channel.fallback for channel in channels.values() if channel.fallback}
-    return [name for name in channels if name not in kept_back] or list(channels)
+    stand_in = {channel.fallback for channel in channels.values()}
+    return [name for name in channels if name not in stand_in]
 
 
 class Receivers:
