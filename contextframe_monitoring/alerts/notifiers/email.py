@@ -6,7 +6,6 @@ import email.message
 import email.policy
 import email.utils
 import smtplib
-import ssl
 
 from contextframe_monitoring.alerts.http_post import trouble, trust
 from contextframe_monitoring.alerts.notifier import DeliveryError, Sent
@@ -42,7 +41,7 @@ class EmailNotifier:
         except smtplib.SMTPResponseException as error:
             raise DeliveryError(f"SMTP {error.smtp_code}: {self._text(error.smtp_error)}") from None
         except smtplib.SMTPException as error:
-            raise DeliveryError(f"SMTP: {self._text(str(error))}") from None
+            raise DeliveryError(self._why(error)) from None
         except (OSError, ValueError) as error:
             raise DeliveryError(trouble(error, channel.timeout_seconds)) from None
         return Sent({who: f"{code} {self._text(why)}" for who, (code, why) in refused.items()})
@@ -51,7 +50,7 @@ class EmailNotifier:
         channel = self._channel
         if channel.password and channel.security == "none" and not is_loopback(channel.host):
             raise DeliveryError('security = "none" would show its password to everybody')
-        server = _open(channel, trust(channel.ca_file))
+        server = _open(channel)
         try:
             if channel.security == "starttls":
                 server.starttls(context=trust(channel.ca_file))
@@ -61,6 +60,12 @@ class EmailNotifier:
             server.close()
             raise
         return server
+
+    def _why(self, error: smtplib.SMTPException) -> str:
+        behind = error.__context__
+        if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(behind, OSError):
+            return trouble(behind, self._channel.timeout_seconds)
+        return f"SMTP: {self._text(str(error))}"
 
     def _said(self, error: smtplib.SMTPRecipientsRefused) -> str:
         return "; ".join(
@@ -72,12 +77,11 @@ class EmailNotifier:
         return self._secrets.scrubbed(text)
 
 
-def _open(channel: EmailChannel, context: ssl.SSLContext) -> smtplib.SMTP:
+def _open(channel: EmailChannel) -> smtplib.SMTP:
+    host, port, timeout = channel.host, channel.port, channel.timeout_seconds
     if channel.security == "tls":
-        return smtplib.SMTP_SSL(
-            channel.host, channel.port, timeout=channel.timeout_seconds, context=context
-        )
-    return smtplib.SMTP(channel.host, channel.port, timeout=channel.timeout_seconds)
+        return smtplib.SMTP_SSL(host, port, timeout=timeout, context=trust(channel.ca_file))
+    return smtplib.SMTP(host, port, timeout=timeout)
 
 
 def mail(notification: Notification, channel: EmailChannel) -> email.message.EmailMessage:
