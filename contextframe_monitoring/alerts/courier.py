@@ -16,7 +16,6 @@ from contextframe_monitoring.core.backoff import retry_us
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.delivery import Decision, Told, is_escalation, known_after
-from contextframe_monitoring.core.errors import MonitoringError
 from contextframe_monitoring.core.notification import (
     Kind,
     Notification,
@@ -94,8 +93,8 @@ class Courier:
     def busy(self, log: NotificationLog, now_us: int) -> set[str]:
         """Return the channels that can't be told more now; what is late counts as failed.
 
-        Raises `StoreError` while the state takes no notes: then nobody is told anything, lest they
-        are told the same again and again.
+        Raises what the state raises while it takes no notes: then nobody is told anything, lest
+        they are told the same again and again.
         """
         self._note_rest(log)
         monotonic_ns, found = self._clock.monotonic_ns(), set[str]()
@@ -115,11 +114,14 @@ class Courier:
         log.sending(errand.before, now_us)
         notification = self._composed(errand, now_us)
 
+        said = [notification]
+
         def work() -> Sent:
-            return self._notifiers[name].send(self._explained(notification, errand.decision))
+            said[0] = self._explained(notification, errand.decision)
+            return self._notifiers[name].send(said[0])
 
         def ended(outcome: Outcome) -> None:
-            self._note(log, _End(errand, notification, outcome, self._clock.now_us()))
+            self._note(log, _End(errand, said[0], outcome, self._clock.now_us()))
 
         seconds = _DEADLINE_TIMEOUTS * self._channels[name].timeout_seconds
         deadline_ns = self._clock.monotonic_ns() + round(seconds * 1_000_000_000)
@@ -152,21 +154,21 @@ class Courier:
 
     def _explained(self, notification: Notification, decision: Decision) -> Notification:
         """Add figures, on the channel's thread: reading them may take a while."""
-        about = _about(decision)
-        if about is None or self._explain is None:
+        if self._explain is None:
             return notification
-        return with_analytics(notification, self._explain(about))
+        found = [line for about in _about(decision) for line in self._explain(about)]
+        return with_analytics(notification, found)
 
     def _note(self, log: NotificationLog, end: _End) -> None:
         """Note how it went; while the state refuses that, the channel is told nothing more."""
         with self._noting:
             try:
                 self._write(log, end)
-            except MonitoringError:
+            except Exception:  # noqa: BLE001 - whatever the state raises: it is tried again
                 self._unnoted.append(end)
 
     def _note_rest(self, log: NotificationLog) -> None:
-        """Note what could not be noted before. Raises `StoreError` while that is still so."""
+        """Note what could not be noted before. Raises while that is still so."""
         with self._noting:
             while self._unnoted:
                 self._write(log, self._unnoted[0])
@@ -234,11 +236,11 @@ def _kind(decision: Decision) -> Kind:
     return "escalation" if is_escalation(decision.topic) else "firing"
 
 
-def _about(decision: Decision) -> Analytics | None:
-    """Return which report explains it; nothing has to be explained when it is over."""
+def _about(decision: Decision) -> tuple[Analytics, ...]:
+    """Return which reports explain it; what is over has not to be explained."""
     if decision.notice is not None:
-        return "cost"
-    kinds = {SIGNALS.get(alert.signal, NO_ADVICE).analytics for alert in decision.firing}
-    if decision.reason == "acknowledged" or len(kinds) != 1:
-        return None
-    return kinds.pop()
+        return ("usage", "cost")
+    if decision.reason == "acknowledged":
+        return ()
+    found = (SIGNALS.get(alert.signal, NO_ADVICE).analytics for alert in decision.firing)
+    return tuple(sorted({about for about in found if about is not None}))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
+from typing import TYPE_CHECKING
 
 from contextframe_monitoring.alerts.courier import Courier, Errand, Explain
 from contextframe_monitoring.alerts.reviewing import Reviewing
@@ -33,6 +34,9 @@ from contextframe_monitoring.store.code_reviews import CodeReviews
 from contextframe_monitoring.store.machine import SystemClock
 from contextframe_monitoring.store.notification_log import NotificationLog
 from contextframe_monitoring.store.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 ALERTS_MAX = 20_000
 """Firing alerts that are looked at; more than that are said to be too many."""
@@ -68,10 +72,11 @@ class Dispatcher:
         self._reviewing = None if record is None else Reviewing(config.alerts, origin, record)
         self._alerts = _Alerts()
         self._forgot_us = 0
+        self._prepared: Engine | None = None
 
     def tick(self, now_us: int) -> str | None:
         """Send what is due; return what is wrong with channels, None when all is well."""
-        engine = self._store.engine
+        engine = self._state()
         if engine is None:
             return None
         log = NotificationLog(engine)
@@ -96,6 +101,13 @@ class Dispatcher:
         self._act(log, decisions, told, busy, now_us)
         self._forget(log, now_us)
         return problem or self._problem(log, alerts, decisions)
+
+    def _state(self) -> Engine | None:
+        """Return the state, with our tables in it; None while there is none."""
+        engine = self._store.engine
+        if engine is not None and engine is not self._prepared:
+            self._prepared = engine = self._store.create()
+        return engine
 
     def close(self) -> None:
         """Wait a moment for what is on its way."""

@@ -48,8 +48,7 @@ def try_channel(
     """
     channel_named(config, name)
     notification = trial(name, delivery_id_of(name, "test", now_us), now_us)
-    engine = store.engine
-    log = None if engine is None else NotificationLog(engine)
+    log = None if store.engine is None else NotificationLog(store.create())
     try:
         sent = deliver(config, name, notification, environ)
     except MonitoringError as error:
@@ -92,6 +91,7 @@ def channel_statuses(
 ) -> Sequence[ChannelStatus]:
     """Return how every channel of the configuration does."""
     log = None if store.engine is None else NotificationLog(store.engine)
+    log = log if log is not None and log.exists else None
     health = {} if log is None else log.health()
     sent = {} if log is None else log.sent_last_hour(now_us)
     return [

@@ -89,6 +89,11 @@ class NotificationLog:
         """Use the engine of an open state."""
         self._engine = engine
 
+    @property
+    def exists(self) -> bool:
+        """Whether anybody ever wrote one into this state."""
+        return sa.inspect(self._engine).has_table(_noted.name)
+
     def told(self) -> dict[tuple[str, str], Told]:
         """Return what is known of every channel and topic."""
         with self._engine.begin() as connection:
