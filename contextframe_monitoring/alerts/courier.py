@@ -90,6 +90,11 @@ class Courier:
         """The channels that want to know when somebody acknowledges an alert."""
         return frozenset(name for name, it in self._notifiers.items() if it.acknowledges)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was on its way when that was looked at last."""
+        return not self._unnoted and not any(self._under_way.values())
+
     def busy(self, log: NotificationLog, now_us: int) -> set[str]:
         """Return the channels that can't be told more now; what is late counts as failed.
 

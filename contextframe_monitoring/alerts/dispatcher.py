@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 ALERTS_MAX = 20_000
 """Firing alerts that are looked at; more than that are said to be too many."""
+RESTS = 20
+"""So many times as long as a look took, none is taken when nothing has changed."""
 _ENDS_SECONDS_MAX = 3.0
 
 
@@ -61,9 +63,12 @@ class Dispatcher:
         event of a code review safe; without one none is scheduled.
         """
         self._store, self._config, self._environ = store, config, environ
+        self._clock = clock or SystemClock()
+        self._rests_until_ns = 0
+        self._said: str | None = None
         self._courier = Courier(
             config,
-            clock or SystemClock(),
+            self._clock,
             environ,
             random or Random(),  # noqa: S311 - it spreads retries, and hides nothing
             explain,
@@ -79,10 +84,28 @@ class Dispatcher:
         engine = self._state()
         if engine is None:
             return None
-        log = NotificationLog(engine)
+        log, book = NotificationLog(engine), AlertBook(engine)
+        if self._rests(book):
+            return self._said
+        began_ns = self._clock.monotonic_ns()
+        self._said = self._decide(log, book, CodeReviews(engine), now_us)
+        ended_ns = self._clock.monotonic_ns()
+        self._rests_until_ns = ended_ns + RESTS * (ended_ns - began_ns)
+        return self._said
+
+    def _rests(self, book: AlertBook) -> bool:
+        """Return whether there is nothing new, and it is too early to look for what is due by now:
+        with thousands of alerts a look takes a tenth of a second.
+        """
+        soon = self._clock.monotonic_ns() < self._rests_until_ns
+        return soon and self._courier.is_idle and self._alerts.are_those_of(book)
+
+    def _decide(
+        self, log: NotificationLog, book: AlertBook, reviews: CodeReviews, now_us: int
+    ) -> str | None:
         busy = self._courier.busy(log, now_us)
-        told, reviews = log.told(), CodeReviews(engine)
-        alerts = self._alerts.read(AlertBook(engine), told)
+        told = log.told()
+        alerts = self._alerts.read(book, told)
         config, problem = self._config, None
         if self._reviewing is not None:
             problem = self._reviewing.tick(reviews, alerts, now_us)
@@ -201,6 +224,10 @@ class _Alerts:
         self._asked: frozenset[str] = frozenset()
         self._found: list[Alert] = []
         self.are_too_many = False
+
+    def are_those_of(self, book: AlertBook) -> bool:
+        """Return whether nothing has changed since they were read."""
+        return book.revision() == self._revision
 
     def read(self, book: AlertBook, told: Mapping[tuple[str, str], Told]) -> list[Alert]:
         """Return what fires, and what channels were told of and is over by now."""

@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from contextframe_monitoring.alerts.notifier import Sent
-from contextframe_monitoring.alerts.registry import notifier_of
-from contextframe_monitoring.alerts.secrets import missing_secrets
+from contextframe_monitoring.alerts.registry import lacking, notifier_of
 from contextframe_monitoring.core.channel_settings import Channel, type_of
 from contextframe_monitoring.core.channel_status import ChannelStatus, State
 from contextframe_monitoring.core.config import MonitoringConfig
@@ -28,7 +27,8 @@ def channel_named(config: MonitoringConfig, name: str) -> Channel:
     if name not in config.channels:
         known = ", ".join(config.channels) or "none: add a table [channels.NAME]"
         raise NotFoundError("channel", name, f"the configuration has {known}")
-    return config.channels[name]
+    channel: Channel = config.channels[name]
+    return channel
 
 
 def deliver(
@@ -107,7 +107,7 @@ def _status(
     environ: Mapping[str, str],
     sent: Mapping[str, int],
 ) -> ChannelStatus:
-    missing = missing_secrets(name, channel, environ)
+    missing = lacking(name, channel, environ)
     return ChannelStatus(
         name=name,
         type=type_of(channel),

@@ -224,7 +224,7 @@ def _may_be_secret(kind: Any) -> bool:
     return kind is Secret or any(_may_be_secret(inner) for inner in typing.get_args(kind))
 
 
-def check_channel_names(channels: Mapping[str, Channel], named: Mapping[str, list[str]]) -> None:
+def check_names(channels: Mapping[str, Channel], named: Mapping[str, list[str]]) -> None:
     """Check that every channel that is named exists, and that no fallback leads back to itself.
 
     `named` gives the names that stand under each key. Raises `InvalidError`.

@@ -17,7 +17,7 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     type: str
     state: State
-    """`incomplete`: a secret is missing; `down`: its fallback stands in."""
+    """`incomplete`: a secret or a package is missing; `down`: its fallback stands in."""
     min_severity: Severity
     fallback: str | None
     sent_last_hour: int
@@ -25,4 +25,4 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_failed_at: str | None
     retry_at: str | None
     problem: str | None
-    """Why the last attempt failed, whom it did not reach, or which secret is missing."""
+    """Why the last attempt failed, whom it did not reach, or what is missing."""

@@ -11,9 +11,7 @@ import msgspec
 
 from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.budget_settings import BudgetSettings
-from contextframe_monitoring.core.channel_settings import Channel, channels_from
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
-from contextframe_monitoring.core.notification_settings import check_channels
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
@@ -110,21 +108,26 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """What may be spent."""
     alerts: AlertSettings = AlertSettings()
     """How alerts reach people."""
-    channels: dict[str, Channel] = {}
-    """Where notifications go: a table `[channels.NAME]` for each."""
+    channels: dict[str, Any] = {}
+    """Where notifications go: a table `[channels.NAME]` for each
+    (`core.channel_settings.Channel`).
+    """
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
-        msgspec.structs.force_setattr(self, "channels", channels_from(self.channels, "channels"))
         for key, kind in _field_types().items():
             value = getattr(self, key)
-            if key == "channels":
-                continue  # checked above, each by the keys of its type
             try:
                 msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
                 raise InvalidError(key, value, _allowed(error, kind)) from None
-        check_channels(self.alerts, self.channels)
+        named = self.alerts.named_channels()
+        if self.channels or named:
+            from contextframe_monitoring.core.channel_settings import channels_from, check_names
+
+            channels = channels_from(self.channels, "channels")
+            check_names(channels, named)
+            msgspec.structs.force_setattr(self, "channels", channels)
 
 
 def _field_types() -> dict[str, Any]:
@@ -178,6 +181,8 @@ def config_from(
                 raise InvalidError(name, table, f"expected a table: [{name}]")
             found[name] = _section(name, {**table, **given.get(name, {})}, kind, where)
     if "channels" in values:
+        from contextframe_monitoring.core.channel_settings import channels_from
+
         found["channels"] = channels_from(values["channels"], where)
     return MonitoringConfig(**found)
 

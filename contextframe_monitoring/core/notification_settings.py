@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
-from contextframe_monitoring.core.alert import Severity
-from contextframe_monitoring.core.channel_settings import Channel, check_channel_names
 from contextframe_monitoring.core.errors import InvalidError
 
 _SECONDS_MAX = 30 * 86_400
@@ -45,7 +42,7 @@ class NotificationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     """Address of a page about alerts, for the links in notifications."""
     escalation: Annotated[list[EscalationStep], msgspec.Meta(max_length=10)] = []
     """Steps of `after_seconds` and `channels`, for alerts that nobody acknowledges."""
-    escalation_severity: Severity = "critical"
+    escalation_severity: Literal["info", "warning", "error", "critical"] = "critical"
     """The mildest severity that climbs them."""
     sustained_violation_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 365)] = 8
     """An alert about cost or usage that fires for so long schedules a code review."""
@@ -54,21 +51,15 @@ class NotificationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     code_review_channels: _Names = []
     """Channels that are told of a review; empty: those of alerts whose rule names none."""
 
+    def __post_init__(self) -> None:
+        """Check that it is clear who is told first."""
+        if self.escalation and not self.channels:
+            allowed = "with an escalation it must say who is told first"
+            raise InvalidError("alerts.channels", self.channels, allowed)
 
-def check_channels(settings: NotificationSettings, channels: Mapping[str, Channel]) -> None:
-    """Check that the channels that are named exist, and that it is clear who is told first.
-
-    Raises `InvalidError`.
-    """
-    steps = [name for step in settings.escalation for name in step.channels]
-    check_channel_names(
-        channels,
-        {
-            "alerts.channels": settings.channels,
-            "alerts.escalation": steps,
-            "alerts.code_review_channels": settings.code_review_channels,
-        },
-    )
-    if steps and not settings.channels:
-        allowed = "with an escalation it must say who is told first"
-        raise InvalidError("alerts.channels", settings.channels, allowed)
+    def named_channels(self) -> dict[str, list[str]]:
+        """Return the names of channels by the key that they stand under."""
+        steps = [name for step in self.escalation for name in step.channels]
+        named = {"channels": self.channels, "escalation": steps}
+        named["code_review_channels"] = self.code_review_channels
+        return {f"alerts.{key}": names for key, names in named.items() if names}

@@ -36,6 +36,10 @@ class Troubles:
     topics: frozenset[tuple[str, str]]
     """Channel and topic, where that one thing is refused again and again."""
 
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return bool(self.down or self.topics)
+
     def about(self, channel: str, topic: str) -> bool:
         """Return whether this channel can't be told of this topic."""
         return channel in self.down or (channel, topic) in self.topics
@@ -77,7 +81,9 @@ class Receivers:
         """Yield channel and topic, each pair once."""
         told = [(name, topic) for name in self._routed(alert)]
         told += self._escalated(alert, topic, now_us)
-        yield from dict.fromkeys(pair for one in told for pair in self._with_fallback(*one))
+        if self._troubles:
+            told = [pair for one in told for pair in self._with_fallback(*one)]
+        yield from dict.fromkeys(told)
 
     def of_notice(self, notice: Notice) -> Iterator[tuple[str, str]]:
         """Yield channel and topic of something that is no alert, each pair once."""

@@ -11,6 +11,7 @@ from contextframe_monitoring.store.notification_log import ChannelHealth
 from contextframe_monitoring.store.store import Store
 from tests.alerts.desk import Desk
 from tests.alerts.sinks import Answer, HttpSink, certificate, hanging, http_sink, smtp_sink
+from tests.clocks import ManualClock
 from tests.core.delivered import made_alert
 
 ENVIRON = {"KEY": "shared-key"}
@@ -315,3 +316,28 @@ def test_figures_are_added_where_the_alert_is_about_some(tmp_path: Path) -> None
         desk.resolve("a")
         desk.tick(1)
         assert asked == ["cost"]
+
+
+class SlowClock(ManualClock):
+    """Every look at it takes 50 ms."""
+
+    def monotonic_ns(self) -> int:
+        self.ns += 50_000_000
+        return self.ns
+
+
+def test_a_look_that_takes_long_is_taken_seldom_but_at_once_when_something_changes(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path, {"wall": {"type": "dashboard"}})
+    desk.clock = SlowClock()
+    desk.another()
+    desk.fire("a", silenced_until_us=desk.clock.us + 1_000_000)
+    desk.tick(0)  # takes more than 50 ms: for more than a second no other is needed
+    desk.tick(1)
+    assert desk.log.last() == []
+    desk.until(lambda: len(desk.log.last()) == 1, seconds=1)
+    desk.until(lambda: desk.dispatcher.tick(desk.clock.us) is None)
+    desk.fire("b", rule="Slow")
+    desk.tick(0)
+    desk.until(lambda: len(desk.log.last()) == 2, seconds=0)

@@ -133,6 +133,20 @@ def test_channels_are_listed_with_what_is_wrong(
     ]
 
 
+def test_doctor_says_which_channels_are_well_and_which_are_not(
+    tmp_path: Path, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK_URL", "https://hooks.example.org/x")
+    Store(str(tmp_path / "store")).create()
+    report = json.loads(run("doctor", "--config", config, "--json").stdout)
+    assert [one["says"] for one in report["facts"] if one["check"] == "channels"] == ["wall"]
+    [symptom] = [one for one in report["findings"] if one["check"] == "channels"]
+    assert (symptom["problem"], symptom["remedy"]) == (
+        "channel hook is incomplete: channels.hook.signing_key: the variable HOOK_KEY is not set",
+        "correct it, then: contextframe-monitoring alerts test hook",
+    )
+
+
 def test_without_channels_it_says_so(tmp_path: Path) -> None:
     ended = run("alerts", "channels", "--config", config_file(tmp_path, ""))
     assert (ended.returncode, ended.stdout) == (

@@ -133,7 +133,12 @@ DASHBOARD = {"type": "dashboard"}
             "alerts.channels = 'ops-slak' is not allowed: expected one of the channels: ops, mail",
         ),
         (
-            {"alerts": {"escalation": [{"after_seconds": 60, "channels": ["boss"]}]}},
+            {
+                "alerts": {
+                    "channels": ["ops"],
+                    "escalation": [{"after_seconds": 60, "channels": ["boss"]}],
+                }
+            },
             "alerts.escalation = 'boss' is not allowed: expected one of the channels: ops, mail",
         ),
         (

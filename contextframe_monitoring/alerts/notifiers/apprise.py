@@ -15,6 +15,7 @@ _TYPES: dict[Severity, str] = {
     "error": "failure",
     "critical": "failure",
 }
+APPRISE_HINT = "channels of type apprise need: pip install 'contextframe-monitoring[notify]'"
 
 
 class AppriseNotifier:
@@ -31,9 +32,7 @@ class AppriseNotifier:
         try:
             import apprise
         except ImportError as error:
-            raise UnavailableError(
-                "channels of type apprise need: pip install 'contextframe-monitoring[notify]'"
-            ) from error
+            raise UnavailableError(APPRISE_HINT) from error
         service = apprise.Apprise()
         if not service.add(self._secrets.read("url", self._channel.url)):
             raise DeliveryError("its url is none that apprise knows")

@@ -14,6 +14,11 @@ from contextframe_monitoring.core.notification import Notification
 ENTRY_POINTS = "contextframe_monitoring.notifiers"
 
 
+def plugin_names() -> list[str]:
+    """Return the names of the notifiers that other packages bring."""
+    return sorted(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))
+
+
 class PluginNotifier:
     """Tells through a foreign class: it is called with its options, and has a method `send` that
     takes a `Notification`. What that raises is a failed delivery.
@@ -39,8 +44,7 @@ class PluginNotifier:
         return found if isinstance(found, Sent) else Sent()
 
     def _load(self) -> Any:
-        points = importlib.metadata.entry_points(group=ENTRY_POINTS)
-        for point in points:
+        for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
             if point.name == self._channel.notifier:
                 try:
                     kind = point.load()
@@ -50,5 +54,5 @@ class PluginNotifier:
                         f"{type(error).__name__}: {error}"
                     ) from error
                 return kind(**with_values(self._channel.options, self._secrets))
-        known = ", ".join(sorted(point.name for point in points)) or "none is installed"
+        known = ", ".join(plugin_names()) or "none is installed"
         raise InvalidError("notifier", self._channel.notifier, f"expected a plug-in: {known}")

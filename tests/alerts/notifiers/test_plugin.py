@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from contextframe_monitoring.alerts.notifier import DeliveryError, Sent
+from contextframe_monitoring.alerts.registry import lacking
+from contextframe_monitoring.core.channel_settings import channels_from
 from contextframe_monitoring.core.errors import InvalidError, UnavailableError
 from tests.alerts.said import notification, notifier
 
@@ -67,3 +69,18 @@ def test_one_that_is_broken_or_missing_is_named() -> None:
         notifier(table("broken", "x"), {"TOKEN": "t"}).send(notification())
     with pytest.raises(InvalidError, match="notifier = 'signal' is not allowed"):
         notifier(table("signal", "x"), {"TOKEN": "t"}).send(notification())
+
+
+@pytest.mark.usefixtures("_plugin")
+def test_what_a_channel_lacks_is_said_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(found: dict[str, object]) -> list[str]:
+        return lacking("ops", channels_from({"ops": found}, "here")["ops"], {"TOKEN": "t"})
+
+    assert said(table("matrix", "x")) == []
+    assert said(table("signal", "x")) == [
+        "notifier 'signal' is not installed, of plug-ins broken, matrix are"
+    ]
+    monkeypatch.setitem(sys.modules, "apprise", None)  # as if it were not installed
+    assert said({"type": "apprise", "url": {"env": "TOKEN"}}) == [
+        "channels of type apprise need: pip install 'contextframe-monitoring[notify]'"
+    ]
