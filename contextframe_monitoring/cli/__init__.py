@@ -48,7 +48,14 @@ app.command()(purge)
 app.command()(bench)
 app.command()(demo)
 
-alerts = typer.Typer(no_args_is_help=True, help="Alerts: channels, test.")
+alerts = typer.Typer(
+    no_args_is_help=True,
+    help="""Alerts: where notifications go, and whether they arrive.
+
+    Examples:
+      contextframe-monitoring alerts channels
+    """,
+)
 alerts.command()(alert_channels.channels)
 alerts.command("test")(alert_channels.try_it)
 app.add_typer(alerts, name="alerts")

@@ -32,7 +32,8 @@ def channels(
 ) -> None:
     """Which channels there are, and how they do. Exit status 1 when one can't be used.
 
-    Example: contextframe-monitoring alerts channels --config monitoring.toml
+    Examples:
+      contextframe-monitoring alerts channels --config monitoring.toml
     """
     from contextframe_monitoring.alerts.trial import channel_statuses
     from contextframe_monitoring.store.machine import SystemClock
@@ -77,7 +78,8 @@ def try_it(
 ) -> None:
     """Send a test notification through a channel, now.
 
-    Example: contextframe-monitoring alerts test ops-slack --config monitoring.toml
+    Examples:
+      contextframe-monitoring alerts test ops-slack --config monitoring.toml
     """
     from contextframe_monitoring.alerts.trial import try_channel
     from contextframe_monitoring.store.machine import SystemClock
