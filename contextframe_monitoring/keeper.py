@@ -22,6 +22,7 @@ from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.machine import FileLock, SystemClock
+from contextframe_monitoring.store.notification_erasure import erase_notifications
 from contextframe_monitoring.store.purge import Purged, purge, whole_buckets
 from contextframe_monitoring.store.removals import Removals
 from contextframe_monitoring.store.retention import TrustedTime, expire
@@ -158,6 +159,7 @@ class Keeper:
         waiting = self.drain()
         engine = self.store.create()
         forgotten = forget(engine, selection)
+        erase_notifications(engine, selection)
         found = purge(
             self.store.tables,
             self._ledger,

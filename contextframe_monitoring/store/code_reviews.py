@@ -11,7 +11,7 @@ from contextframe_monitoring.store.state import metadata
 REVIEWS_MAX = 100
 """Reviews that are remembered."""
 
-_reviews = sa.Table(
+REVIEWS = sa.Table(
     "code_reviews",
     metadata,
     sa.Column("review_id", sa.String(32), primary_key=True),
@@ -32,34 +32,34 @@ class CodeReviews:
         """Note a review whose event is not recorded yet; the oldest beyond the bound go."""
         with self._engine.begin() as connection:
             connection.execute(
-                _reviews.insert().values(
+                REVIEWS.insert().values(
                     review_id=review.review_id,
                     scheduled_us=review.scheduled_us,
                     recorded=False,
                     body=msgspec.json.encode(review),
                 )
             )
-            newest = sa.select(_reviews.c.review_id).order_by(_reviews.c.scheduled_us.desc())
+            newest = sa.select(REVIEWS.c.review_id).order_by(REVIEWS.c.scheduled_us.desc())
             kept = connection.scalars(newest.limit(REVIEWS_MAX)).all()
-            connection.execute(_reviews.delete().where(_reviews.c.review_id.not_in(kept)))
+            connection.execute(REVIEWS.delete().where(REVIEWS.c.review_id.not_in(kept)))
 
     def recorded(self, review_id: str) -> None:
         """Note that the event of a review is safe."""
         with self._engine.begin() as connection:
             connection.execute(
-                _reviews.update().where(_reviews.c.review_id == review_id).values(recorded=True)
+                REVIEWS.update().where(REVIEWS.c.review_id == review_id).values(recorded=True)
             )
 
     def unrecorded(self) -> list[CodeReview]:
         """Return the reviews whose event may be missing: somebody died over it."""
-        wanted = sa.select(_reviews.c.body).where(_reviews.c.recorded.is_(False))
+        wanted = sa.select(REVIEWS.c.body).where(REVIEWS.c.recorded.is_(False))
         with self._engine.begin() as connection:
             bodies = connection.scalars(wanted).all()
         return [msgspec.json.decode(body, type=CodeReview) for body in bodies]
 
     def last(self) -> CodeReview | None:
         """Return the review that was scheduled last, None when there was none."""
-        wanted = sa.select(_reviews.c.body).order_by(_reviews.c.scheduled_us.desc()).limit(1)
+        wanted = sa.select(REVIEWS.c.body).order_by(REVIEWS.c.scheduled_us.desc()).limit(1)
         with self._engine.begin() as connection:
             body = connection.scalar(wanted)
         return None if body is None else msgspec.json.decode(body, type=CodeReview)

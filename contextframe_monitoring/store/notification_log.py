@@ -26,7 +26,7 @@ KEPT_US = 30 * US_PER_DAY
 NOTED_MAX = 10_000
 """Notifications that are remembered."""
 
-_told = sa.Table(
+TOLD = sa.Table(
     "notification_topics",
     metadata,
     sa.Column("channel", sa.String(64), primary_key=True),
@@ -41,7 +41,7 @@ _health = sa.Table(
     sa.Column("channel", sa.String(64), primary_key=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
-_noted = sa.Table(
+NOTED = sa.Table(
     "notifications",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
@@ -92,20 +92,20 @@ class NotificationLog:
     @property
     def exists(self) -> bool:
         """Whether anybody ever wrote one into this state."""
-        return sa.inspect(self._engine).has_table(_noted.name)
+        return sa.inspect(self._engine).has_table(NOTED.name)
 
     def told(self) -> dict[tuple[str, str], Told]:
         """Return what is known of every channel and topic."""
         with self._engine.begin() as connection:
-            bodies = connection.scalars(sa.select(_told.c.body)).all()
+            bodies = connection.scalars(sa.select(TOLD.c.body)).all()
         found = [msgspec.json.decode(body, type=Told) for body in bodies]
         return {(one.channel, one.topic): one for one in found}
 
     def interrupted(self) -> int:
         """Return how many notifications were being sent when nobody noted how that ended."""
-        wanted = sa.select(sa.func.count()).select_from(_told)
+        wanted = sa.select(sa.func.count()).select_from(TOLD)
         with self._engine.begin() as connection:
-            return connection.scalar(wanted.where(_told.c.sending_us.is_not(None))) or 0
+            return connection.scalar(wanted.where(TOLD.c.sending_us.is_not(None))) or 0
 
     def sending(self, told: Told, now_us: int) -> None:
         """Note, durably, that a channel is about to be told more than it knows."""
@@ -115,10 +115,10 @@ class NotificationLog:
         """Note what a channel knows of a topic."""
         thread = thread_of(told.topic)
         with self._engine.begin() as connection:
-            same = (_told.c.channel == told.channel) & (_told.c.thread == thread)
-            connection.execute(_told.delete().where(same))
+            same = (TOLD.c.channel == told.channel) & (TOLD.c.thread == thread)
+            connection.execute(TOLD.delete().where(same))
             connection.execute(
-                _told.insert().values(
+                TOLD.insert().values(
                     channel=told.channel,
                     thread=thread,
                     changed_us=now_us,
@@ -136,12 +136,12 @@ class NotificationLog:
 
     def sent_last_hour(self, now_us: int) -> dict[str, int]:
         """Return how many notifications each channel got within the last hour."""
-        of_late = (_noted.c.at_us > now_us - HOUR_US) & (_noted.c.at_us <= now_us)
-        wanted = sa.select(_noted.c.channel, sa.func.count()).where(
-            _noted.c.outcome == "sent", of_late
+        of_late = (NOTED.c.at_us > now_us - HOUR_US) & (NOTED.c.at_us <= now_us)
+        wanted = sa.select(NOTED.c.channel, sa.func.count()).where(
+            NOTED.c.outcome == "sent", of_late
         )
         with self._engine.begin() as connection:
-            rows = connection.execute(wanted.group_by(_noted.c.channel)).all()
+            rows = connection.execute(wanted.group_by(NOTED.c.channel)).all()
         return {row[0]: row[1] for row in rows}
 
     def situation(self, now_us: int) -> dict[str, Health]:
@@ -169,33 +169,33 @@ class NotificationLog:
         body = msgspec.json.encode(noted)
         with self._engine.begin() as connection:
             connection.execute(
-                _noted.insert().values(
+                NOTED.insert().values(
                     at_us=noted.at_us, channel=noted.channel, outcome=noted.outcome, body=body
                 )
             )
-            last = connection.scalar(sa.select(sa.func.max(_noted.c.number))) or 0
-            connection.execute(_noted.delete().where(_noted.c.number <= last - NOTED_MAX))
+            last = connection.scalar(sa.select(sa.func.max(NOTED.c.number))) or 0
+            connection.execute(NOTED.delete().where(NOTED.c.number <= last - NOTED_MAX))
 
     def forget(self, now_us: int) -> None:
         """Forget topics that nothing fires in, and notifications, that are long ago."""
         before = now_us - KEPT_US
         with self._engine.begin() as connection:
-            connection.execute(_noted.delete().where(_noted.c.at_us < before))
+            connection.execute(NOTED.delete().where(NOTED.c.at_us < before))
             rows = connection.execute(
-                sa.select(_told.c.channel, _told.c.thread, _told.c.body).where(
-                    _told.c.changed_us < before
+                sa.select(TOLD.c.channel, TOLD.c.thread, TOLD.c.body).where(
+                    TOLD.c.changed_us < before
                 )
             ).all()
             for channel, thread, body in rows:
                 if not msgspec.json.decode(body, type=Told).firing:
-                    same = (_told.c.channel == channel) & (_told.c.thread == thread)
-                    connection.execute(_told.delete().where(same))
+                    same = (TOLD.c.channel == channel) & (TOLD.c.thread == thread)
+                    connection.execute(TOLD.delete().where(same))
 
     def last(self, limit: int = 50, channel: str | None = None) -> Sequence[Noted]:
         """Return the last notifications, the newest first."""
-        wanted = sa.select(_noted.c.body).order_by(_noted.c.number.desc()).limit(limit)
+        wanted = sa.select(NOTED.c.body).order_by(NOTED.c.number.desc()).limit(limit)
         if channel is not None:
-            wanted = wanted.where(_noted.c.channel == channel)
+            wanted = wanted.where(NOTED.c.channel == channel)
         with self._engine.begin() as connection:
             bodies = connection.scalars(wanted).all()
         return [msgspec.json.decode(body, type=Noted) for body in bodies]
