@@ -202,8 +202,13 @@ def _title(
     named = ", ".join(cell(rule) for rule in rules[:3]) + (", ..." if len(rules) > 3 else "")
     said = f"[{_WORDS[kind]}: {severity}] {named or 'alerts'}"
     if len(alerts) == 1:
-        return line(f"{said}: {alerts[0].message}", _TITLE_CHARS_MAX)
+        return line(f"{said}: {_message(alerts[0])}", _TITLE_CHARS_MAX)
     return line(f"{said} ({', '.join(counts)})" if counts else said, _TITLE_CHARS_MAX)
+
+
+def _message(alert: Alert) -> str:
+    """Return what an alert says, without the name of its rule: that stands before it anyway."""
+    return alert.message.removeprefix(f"{alert.rule}: ")
 
 
 def _noted(alert: Alert) -> NotedAlert:
@@ -213,7 +218,7 @@ def _noted(alert: Alert) -> NotedAlert:
         rule=line(alert.rule, 128),
         severity=alert.severity,
         state=alert.state,
-        message=line(alert.message),
+        message=line(_message(alert)),
         group=group,
         threshold=alert.threshold,
         actual=alert.actual,

@@ -44,6 +44,12 @@ def test_an_alert_is_told_with_figures_a_recommendation_and_links() -> None:
     )
 
 
+def test_the_name_of_a_rule_is_not_said_twice() -> None:
+    said = notification(message="HighDailyCost: cost is 600 USD")
+    assert said.title == "[FIRING: warning] HighDailyCost: cost is 600 USD"
+    assert said.alerts[0].message == "cost is 600 USD"
+
+
 def test_what_is_over_needs_no_recommendation() -> None:
     said = notification("resolved")
     assert said.title == "[RESOLVED: warning] HighDailyCost: cost of 1d is 600 USD, above 500"
