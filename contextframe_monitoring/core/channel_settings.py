@@ -24,6 +24,10 @@ _PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 _Several = Annotated[list[_Text], msgspec.Meta(min_length=1, max_length=50)]
+_Address = Annotated[
+    str, msgspec.Meta(pattern=r"^[^@<>,; \r\n\t]+@[^@<>,; \r\n\t]+$", max_length=320)
+]
+_Addresses = Annotated[list[_Address], msgspec.Meta(min_length=1, max_length=50)]
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,9 +67,9 @@ class EmailChannel(Channel, frozen=True, kw_only=True, tag_field="type", tag="em
     """Who logs in; none: nobody does."""
     password: Secret | None = None
     """That account's password."""
-    sender: _Text
+    sender: _Address
     """The address that mail comes from."""
-    recipients: _Several
+    recipients: _Addresses
     """The addresses that it goes to."""
     ca_file: _Text | None = None
     """Certificates to trust instead of the usual ones."""
@@ -101,6 +105,13 @@ class SmsChannel(Channel, frozen=True, kw_only=True, tag_field="type", tag="sms"
     """The numbers that they go to, as +4912345."""
     ca_file: _Text | None = None
     """Certificates to trust instead of the usual ones."""
+
+    def __post_init__(self) -> None:
+        """Check what each gateway needs."""
+        if self.gateway == "json" and self.url is None:
+            raise InvalidError("url", self.url, 'gateway = "json" needs it')
+        if self.gateway == "twilio" and self.account is None:
+            raise InvalidError("account", self.account, 'gateway = "twilio" needs it')
 
 
 class WebhookChannel(Channel, frozen=True, kw_only=True, tag_field="type", tag="webhook"):
@@ -203,7 +214,10 @@ def _channel(path: str, table: object, where: str) -> Channel:
     for field in msgspec.structs.fields(kind):
         if field.required and field.name not in values:
             raise InvalidError(f"{path}.{field.name}", None, f"type {named!r} needs it")
-    return kind(**values)
+    try:
+        return kind(**values)
+    except InvalidError as error:
+        raise InvalidError(f"{path}.{error.name}", error.value, error.allowed) from None
 
 
 def _value(path: str, value: object, kind: Any) -> object:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -72,7 +74,20 @@ def test_a_table_becomes_a_channel_of_its_type() -> None:
             "channels.ops.timeout_seconds = 0 is not allowed: expected float > 0.0",
         ),
         (
-            {"type": "email", "host": "h", "sender": "s", "recipients": []},
+            {"type": "sms", "token": SECRET, "sender": "x", "numbers": ["+49"]},
+            'channels.ops.account = None is not allowed: gateway = "twilio" needs it',
+        ),
+        (
+            {"type": "sms", "gateway": "json", "token": SECRET, "sender": "x", "numbers": ["+49"]},
+            'channels.ops.url = None is not allowed: gateway = "json" needs it',
+        ),
+        (
+            {"type": "email", "host": "h", "sender": "a@b", "recipients": ["a@b\r\nBcc: c@d"]},
+            "channels.ops.recipients = ['a@b\\r\\nBcc: c@d'] is not allowed:"
+            " expected str matching regex",
+        ),
+        (
+            {"type": "email", "host": "h", "sender": "a@b", "recipients": []},
             "channels.ops.recipients = [] is not allowed: expected array of length >= 1",
         ),
     ],
@@ -185,3 +200,13 @@ def test_a_program_may_give_channels_as_tables_too() -> None:
 def test_every_type_has_a_docstring_that_says_what_it_is() -> None:
     for kind in CHANNELS.values():
         assert kind.__doc__
+
+
+def test_who_has_no_channels_does_not_load_what_describes_them() -> None:
+    """Every process that records reads the configuration: it has to begin quickly."""
+    program = (
+        "import sys; from contextframe_monitoring.core.config import MonitoringConfig;"
+        "MonitoringConfig(); print('contextframe_monitoring.core.channel_settings' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert found.stdout == b"False\n"
