@@ -30,6 +30,7 @@ from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
 from contextframe_monitoring.store.maintenance import Maintenance, Wishes
+from contextframe_monitoring.store.notification_erasure import erase_notifications
 from contextframe_monitoring.store.purge import Purged, purge
 from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
@@ -230,6 +231,7 @@ class Keeper:
         kept = Folds(engine).watermarks()
         selection = whole_buckets(selection, kept, Removals(engine).cutoffs())
         forgotten = forget(engine, selection)
+        erase_notifications(engine, selection)
         found = purge(
             self.store.tables,
             self._ledger,
@@ -355,8 +357,15 @@ def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Dut
         exporter = MetricsExporter(Store(uri, spool_path=config.spool_path), config)
         return PortDuty(exporter.exposition, config.prometheus_port)
 
+    def notifications() -> Duty:
+        from contextframe_monitoring.alerts.dispatcher import dispatcher_of
+
+        return dispatcher_of(uri, config)
+
     if config.prometheus_enabled:
         made["metrics port"] = metrics_port
+    if config.channels:
+        made["notifications"] = notifications
     return made
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
 from contextframe_monitoring.core.grouping import ATTRIBUTES_MAX, GROUPS_MAX
@@ -130,6 +131,12 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """What is logged, and where to."""
     resources: ResourceSettings = ResourceSettings()
     """How often `serve` and `keep` sample what they use of the machine."""
+    alerts: AlertSettings = AlertSettings()
+    """How alerts reach people."""
+    channels: dict[str, Any] = {}
+    """Where notifications go: a table `[channels.NAME]` for each
+    (`core.channel_settings.Channel`).
+    """
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
@@ -137,6 +144,13 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         names = self.rollup_attributes
         if len(names) > ATTRIBUTES_MAX or not all(map(str.isprintable, names)) or "" in names:
             raise InvalidError("rollup_attributes", names, f"at most {ATTRIBUTES_MAX} names")
+        named = self.alerts.named_channels()
+        if self.channels or named:
+            from contextframe_monitoring.core.channel_settings import channels_from, check_names
+
+            channels = channels_from(self.channels, "channels")
+            check_names(channels, named)
+            msgspec.structs.force_setattr(self, "channels", channels)
 
 
 def _field_types() -> dict[str, Any]:
@@ -182,6 +196,10 @@ def config_from(
             if not isinstance(table, Mapping):
                 raise InvalidError(name, table, f"expected a table: [{name}]")
             found[name] = _section(name, {**table, **given.get(name, {})}, kind, where)
+    if "channels" in values:
+        from contextframe_monitoring.core.channel_settings import channels_from
+
+        found["channels"] = channels_from(values["channels"], where)
     return MonitoringConfig(**found)
 
 
@@ -209,7 +227,8 @@ def _section(name: str, table: dict[str, Any], kind: type[msgspec.Struct], where
 def _variables() -> dict[str, tuple[str, ...]]:
     """Return the path of the key behind each variable of the environment."""
     nested = sections()
-    paths: list[tuple[str, ...]] = [(key,) for key in config_keys() if key not in nested]
+    plain = (key for key in config_keys() if key not in nested and key != "channels")
+    paths: list[tuple[str, ...]] = [(key,) for key in plain]
     paths += [(name, key) for name, kind in nested.items() for key in kind.__struct_fields__]
     return {ENVIRONMENT_PREFIX + "__".join(path).upper(): path for path in paths}
 
