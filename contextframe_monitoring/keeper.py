@@ -257,8 +257,15 @@ def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Dut
         exporter = MetricsExporter(Store(uri, spool_path=config.spool_path), config)
         return PortDuty(exporter.exposition, config.prometheus_port)
 
+    def alerts() -> Duty:
+        from contextframe_monitoring.alerts.duty import AlertDuty
+
+        return AlertDuty(Store(uri, spool_path=config.spool_path), config)
+
     if config.prometheus_enabled:
         made["metrics port"] = metrics_port
+    if config.alerts.enabled and config.enabled:
+        made["alerts"] = alerts
     return made
 
 

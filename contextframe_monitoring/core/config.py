@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
 
@@ -100,6 +101,10 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     budget: BudgetSettings = BudgetSettings()
     """What may be spent."""
+    alerts: AlertSettings = AlertSettings()
+    """How alert rules are evaluated."""
+    alert_rules: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    """Alert rules, one table each: see `alerts rules --defaults` for the ones that are there."""
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
@@ -109,6 +114,10 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
                 msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
                 raise InvalidError(key, value, _allowed(error, kind)) from None
+        if self.alert_rules:
+            from contextframe_monitoring.core.rule_tables import rules_of
+
+            rules_of(self.alert_rules, "alert rule")
 
 
 def _field_types() -> dict[str, Any]:
