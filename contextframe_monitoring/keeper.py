@@ -18,6 +18,7 @@ from contextframe_monitoring.core.errors import MonitoringError, StoreError
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.duties import Duties, Duty
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
+from contextframe_monitoring.store.alert_book import AlertBook
 from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
@@ -158,6 +159,7 @@ class Keeper:
         waiting = self.drain()
         engine = self.store.create()
         forgotten = forget(engine, selection)
+        AlertBook(engine).forget(selection)
         found = purge(
             self.store.tables,
             self._ledger,
@@ -264,7 +266,7 @@ def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Dut
 
     if config.prometheus_enabled:
         made["metrics port"] = metrics_port
-    if config.alerts.enabled and config.enabled:
+    if config.alerts.evaluate and config.enabled:
         made["alerts"] = alerts
     return made
 

@@ -12,7 +12,7 @@ _Seconds = Annotated[float, msgspec.Meta(ge=1, le=86_400)]
 class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The evaluation of alert rules."""
 
-    enabled: bool = True
+    evaluate: bool = True
     """False: the keeper evaluates no rule."""
     default_rules: bool = True
     """Whether the rules that come with the package are evaluated; one of the same name wins."""

@@ -16,8 +16,9 @@ import msgspec
 import sqlalchemy as sa
 
 from contextframe_monitoring.core.alert import Alert, AlertAction, AlertState, Severity
-from contextframe_monitoring.core.records import AlertRecord
+from contextframe_monitoring.core.records import AlertRecord, Origin
 from contextframe_monitoring.core.rule_step import Memory
+from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.store.state import metadata
 
 _alerts = sa.Table(
@@ -170,6 +171,31 @@ class AlertBook:
             _delete(connection, old)
         return len(old)
 
+    def forget(self, selection: Selection) -> int:
+        """Erase the alerts about an agent or a session, or those that last changed before a time,
+        and what is remembered of them; return how many.
+        """
+        with self._engine.begin() as connection:
+            _advance(connection, 0)
+            bodies = connection.scalars(sa.select(_alerts.c.body)).all()
+            alerts = [msgspec.json.decode(body, type=Alert) for body in bodies]
+            gone = [alert.alert_id for alert in alerts if _is_meant(selection, alert)]
+            _delete(connection, gone)
+            memories = connection.execute(sa.select(_memories)).all()
+            places = [
+                row.place
+                for row in memories
+                if selection.is_everything
+                or msgspec.json.decode(row.body, type=Memory).alert_id in set(gone)
+            ]
+            for some in _parts(places):
+                connection.execute(_memories.delete().where(_memories.c.place.in_(some)))
+            for row in connection.execute(sa.select(_outbox)).all():
+                if selection.matches(msgspec.msgpack.decode(row.body, type=AlertRecord)):
+                    same = _outbox.c.revision == row.revision
+                    connection.execute(_outbox.delete().where(same))
+        return len(gone)
+
     def memories(self) -> dict[Place, Memory]:
         """Return what is remembered of every rule and group that is not inactive."""
         with self._engine.begin() as connection:
@@ -192,6 +218,15 @@ class AlertBook:
         """Take out of the outbox what the history holds by now."""
         with self._engine.begin() as connection:
             connection.execute(_outbox.delete().where(_outbox.c.revision <= up_to_revision))
+
+
+def _is_meant(selection: Selection, alert: Alert) -> bool:
+    group = alert.group
+    return (
+        (selection.before_us is None or alert.changed_us < selection.before_us)
+        and (selection.agent_id is None or group.get("agent") == selection.agent_id)
+        and (selection.session_id is None or group.get("session") == selection.session_id)
+    )
 
 
 def _advance(connection: sa.Connection, by: int) -> int:
@@ -281,5 +316,10 @@ def _event(entry: Entry) -> dict[str, object]:
         fired_us=alert.fired_us,
         acknowledged_us=alert.acknowledged_us,
         resolved_us=alert.resolved_us,
+        origin=Origin(
+            agent_id=alert.group.get("agent"),
+            session_id=alert.group.get("session"),
+            user_id=alert.group.get("user"),
+        ),
     )
     return {"revision": alert.revision, "body": msgspec.msgpack.encode(record)}

@@ -144,7 +144,7 @@ ALERT_EVENTS_SCHEMA = _schema(
     _field("fired_at", TIME, "when it fired"),
     _field("acknowledged_at", TIME, "when somebody took it on"),
     _field("resolved_at", TIME, "when it was over"),
-    _field("agent_id", LABEL, "null: an alert is about nobody's deed"),
+    _field("agent_id", LABEL, "agent that it is about, where the rule tells agents apart"),
     *_COMMON,
 )  # fmt: skip
 
