@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contextframe_monitoring.alerts.answers import Answers, Kept
+from contextframe_monitoring.alerts.courses import course_key
 from contextframe_monitoring.alerts.judgement import (
     RuleJudged,
     judge_rule,
@@ -37,6 +38,7 @@ from contextframe_monitoring.core.errors import MonitoringError
 from contextframe_monitoring.core.rule_step import Memory
 from contextframe_monitoring.core.rules import Rule
 from contextframe_monitoring.core.silence import silenced_until
+from contextframe_monitoring.query.courses import Courses
 from contextframe_monitoring.query.measures import Names
 from contextframe_monitoring.store.alert_book import Entry, Place
 from contextframe_monitoring.store.alert_state import AlertState
@@ -70,7 +72,7 @@ class Evaluator:
     ) -> None:
         """Nothing is opened yet. `monotonic` gives seconds."""
         self._store, self._config, self._monotonic = store, config, monotonic
-        self._kept = Kept()
+        self._kept, self._courses = Kept(), Courses()
         self._rests: dict[str, tuple[float, str]] = {}
         self._cleared_us = 0
 
@@ -91,6 +93,8 @@ class Evaluator:
             state.book.memories(),
             state.book.find(states=("pending", "firing"), limit=_OPEN_MAX),
         )
+        anomalies = [rule for rule in rules.values() if rule.signal == "anomaly"]
+        self._courses.keep_only({course_key(rule) for rule in anomalies})
         judged, problems = self._judge_all(rules, answers, figures, now_us)
         found = self._advance(rules, judged, before, now_us)
         self._write(state, rules, found, before, now_us)
@@ -158,7 +162,7 @@ class Evaluator:
         if rule.family == "own":
             return judge_values(rule, figures.values(rule, problems))
         check_dimensions(rule)
-        found = judge_rule(rule, answers, self._config, now_us)
+        found = judge_rule(rule, answers, self._courses, self._config, now_us)
         bound = self._config.alerts.rule_seconds_max
         if found.seconds > bound:
             rest = found.seconds * REST_FACTOR

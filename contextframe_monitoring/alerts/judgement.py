@@ -19,6 +19,7 @@ from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.money import nano_usd
 from contextframe_monitoring.core.rules import Rule
 from contextframe_monitoring.core.threshold import Bound, Verdict, bound_of, judge
+from contextframe_monitoring.query.courses import Courses
 from contextframe_monitoring.query.measures import Names
 
 
@@ -49,11 +50,14 @@ class RuleJudged:
     problem: str | None = None
 
 
-def judge_rule(rule: Rule, answers: Answers, config: MonitoringConfig, now_us: int) -> RuleJudged:
+def judge_rule(
+    rule: Rule, answers: Answers, courses: Courses, config: MonitoringConfig, now_us: int
+) -> RuleJudged:
     """Return what a rule says now. Raises a `MonitoringError` when it can't be asked."""
     window = window_of(rule, now_us, config.timezone)
     if rule.signal == "anomaly":
-        values, seconds = course_values(rule, answers, window, config.slow_query_threshold_ms)
+        slow_ms = config.slow_query_threshold_ms
+        values, seconds = course_values(rule, answers, courses, window, slow_ms)
         return RuleJudged(_judged(rule, values, {}), seconds)
     question = question_of(rule, window, config.slow_query_threshold_ms)
     whole, seconds = answers.ask(question)

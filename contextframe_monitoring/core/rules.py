@@ -33,6 +33,7 @@ CODES_MAX = 50
 WINDOW_DAYS_MAX = 400
 WINDOW_US_MIN = 1_000_000
 FOR_DAYS_MAX = 30
+SLOT_US_MIN, SLOT_US_MAX = 60_000_000, 3_600_000_000
 RULES_MAX = 2_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/-]*")
 _STATISTICS: Mapping[Signal, tuple[str, ...]] = {
@@ -235,8 +236,17 @@ def _check_signal(rule: Rule) -> None:
     if rule.family == "own" and (rule.filter or rule.group_by):
         key = "filter" if rule.filter else "group_by"
         raise wrong(rule.name, key, getattr(rule, key), f"not for signal {rule.signal!r}")
+    if rule.signal == "anomaly":
+        _check_slot(rule)
     if rule.slower_than_ms is not None and rule.slower_than_ms <= 0:
         raise wrong(rule.name, "slower_than_ms", rule.slower_than_ms, "expected more than 0")
+
+
+def _check_slot(rule: Rule) -> None:
+    """An anomaly is looked for slot by slot, and days are made of whole slots."""
+    slot = rule.window_us
+    if slot is None or not SLOT_US_MIN <= slot <= SLOT_US_MAX or US_PER_DAY % slot:
+        raise wrong(rule.name, "window", rule.window, "1m to 1h that divide a day: 1m, 5m, 15m, 1h")
 
 
 def _only(rule: Rule, key: str, belongs: bool, *, needed: bool = False) -> None:

@@ -16,6 +16,8 @@ from contextframe_monitoring.core.windows import Window
 from contextframe_monitoring.query.breakdown import shown
 from contextframe_monitoring.query.cost_cube import CostCube, CostSum
 from contextframe_monitoring.query.dimensions import CUSTOM
+from contextframe_monitoring.query.grouping import Grouping
+from contextframe_monitoring.query.keys import Key, SlotKey
 from contextframe_monitoring.query.operations import (
     OPERATION_COLUMNS,
     OperationReader,
@@ -30,6 +32,7 @@ from contextframe_monitoring.query.sums import Counts, grown
 from contextframe_monitoring.query.tool_context import tool_context
 from contextframe_monitoring.store.schemas import COST, PERFORMANCE, USAGE
 
+_SLOT = "#slot"
 Names = tuple[str, ...]
 """The labels of a group; one that is missing is `(none)`."""
 
@@ -41,6 +44,8 @@ class Slice:
     window: Window
     where: tuple[tuple[str, str], ...] = ()
     group_by: Names = ()
+    slot_us: int = 0
+    """Above 0: each group is cut into slots of that length; the slot is its last label."""
 
     def query(self) -> ReportQuery:
         """Return the question as reports are asked. Raises `InvalidError`."""
@@ -55,18 +60,20 @@ def operations(
     """Return how operations ended and how long they took."""
     query = cut.query()
     scan = Scan(source, PERFORMANCE, query, strict=False)
+    grouping = _grouping(scan, cut)
     reader, tally = OperationReader(query), OperationTally(slow_ms, exact_rows_max)
-    for rows in scan.rows(OPERATION_COLUMNS):
+    for rows in scan.rows((*OPERATION_COLUMNS, *grouping.columns)):
         found = reader.read(rows)
-        tally.add(scan.grouping.codes(rows), len(scan.grouping), found)
-    summaries = tally.summaries(len(scan.grouping))[0]
-    return dict(zip(_names(scan), summaries, strict=True))
+        tally.add(grouping.codes(rows), len(grouping), found)
+    summaries = tally.summaries(len(grouping))[0]
+    return dict(zip(_names(grouping), summaries, strict=True))
 
 
 def costs(source: RowSource, cut: Slice) -> dict[Names, CostSum]:
     """Return what was spent."""
     cube = _cube(source, cut, ())
-    return {_shown(labels): found for labels, found in cube.by(*cut.group_by).items()}
+    keys = (*cut.group_by, _SLOT) if cut.slot_us else cut.group_by
+    return {_shown(labels): found for labels, found in cube.by(*keys).items()}
 
 
 def projected_costs(source: RowSource, cut: Slice) -> dict[Names, Decimal]:
@@ -87,14 +94,15 @@ def counts(source: RowSource, table: str, cut: Slice) -> dict[Names, int]:
     """Return how many rows of a table there are; samples of custom metrics are no uses."""
     query = cut.query()
     scan = Scan(source, table, query, strict=False)
+    grouping = _grouping(scan, cut)
     tally = Counts()
     wanted = ("timestamp", "metric_type") if table == USAGE else ("timestamp",)
     with_samples = bool({"metric", "kind", "unit", "metric_type", "type"} & {*query.where})
-    for rows in scan.rows(wanted):
+    for rows in scan.rows((*wanted, *grouping.columns)):
         counted = _uses(rows) if table == USAGE and not with_samples else rows
-        tally.add(scan.grouping.codes(counted), len(scan.grouping))
-    found = grown(tally.values, len(scan.grouping)).tolist()
-    return dict(zip(_names(scan), found, strict=True))
+        tally.add(grouping.codes(counted), len(grouping))
+    found = grown(tally.values, len(grouping)).tolist()
+    return dict(zip(_names(grouping), found, strict=True))
 
 
 def _uses(rows: Rows) -> Rows:
@@ -110,11 +118,12 @@ def _uses(rows: Rows) -> Rows:
 def samples(source: RowSource, cut: Slice) -> dict[Names, SampleSpread]:
     """Return how the samples of a custom metric are spread; `where` names it."""
     scan = Scan(source, USAGE, cut.query(), strict=False)
+    grouping = _grouping(scan, cut)
     tally = Samples()
-    for rows in scan.rows(("timestamp", "value")):
-        tally.add(rows, scan.grouping.codes(rows), len(scan.grouping))
-    spreads = tally.spreads(len(scan.grouping))
-    return dict(zip(_names(scan), spreads, strict=True))
+    for rows in scan.rows(("timestamp", "value", *grouping.columns)):
+        tally.add(rows, grouping.codes(rows), len(grouping))
+    spreads = tally.spreads(len(grouping))
+    return dict(zip(_names(grouping), spreads, strict=True))
 
 
 def definition_growth(source: RowSource, window: Window) -> Mapping[Names, int]:
@@ -125,14 +134,23 @@ def definition_growth(source: RowSource, window: Window) -> Mapping[Names, int]:
 
 def _cube(source: RowSource, cut: Slice, more: Names) -> CostCube:
     scan = Scan(source, COST, cut.query(), strict=False)
-    cube = CostCube({name: scan.key(name) for name in (*cut.group_by, *more, "provenance")})
+    keys: dict[str, Key] = {name: scan.key(name) for name in (*cut.group_by, *more, "provenance")}
+    if cut.slot_us:
+        keys[_SLOT] = SlotKey(cut.slot_us)
+    cube = CostCube(keys)
     for rows in scan.rows(cube.columns):
         cube.add(rows)
     return cube
 
 
-def _names(scan: Scan) -> list[Names]:
-    return [_shown(labels) for labels in scan.grouping.labels()]
+def _grouping(scan: Scan, cut: Slice) -> Grouping:
+    if not cut.slot_us:
+        return scan.grouping
+    return Grouping([*(scan.key(name) for name in cut.group_by), SlotKey(cut.slot_us)])
+
+
+def _names(grouping: Grouping) -> list[Names]:
+    return [_shown(labels) for labels in grouping.labels()]
 
 
 def _shown(labels: tuple[str | None, ...]) -> Names:

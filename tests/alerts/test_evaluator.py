@@ -276,3 +276,25 @@ def test_the_note_says_when_and_by_whom(tmp_path: Path) -> None:
     assert (last.at_us, last.pid, last.rules, last.groups, last.queries) == (
         NOW_US, os.getpid(), 2, 1, 2,
     )  # fmt: skip
+
+
+def test_an_anomaly_is_found_in_what_was_recorded(tmp_path: Path) -> None:
+    rule = {
+        "name": "Odd", "signal": "anomaly", "series": "latency", "window": "1h",
+        "group_by": ["agent"],
+    }  # fmt: skip
+    scene = Scene(tmp_path, rule)
+    for hour in range(24 * 5):
+        at = NOW_US - (24 * 5 - hour) * 60 * MINUTE_US
+        for agent in ("good", "bad"):
+            scene.call(agent=agent, time_us=at, duration_ms=100.0 + hour % 24)
+    scene.tick()
+    assert scene.standing() == {}
+    scene.call(agent="good", duration_ms=110.0)
+    scene.call(agent="bad", duration_ms=300.0)
+    scene.pass_minutes(60)
+    assert scene.standing() == {"Odd bad": "firing"}
+    for agent in ("good", "bad"):
+        scene.call(agent=agent, duration_ms=110.0)
+    scene.pass_minutes(60)
+    assert scene.standing() == {"Odd bad": "resolved"}
