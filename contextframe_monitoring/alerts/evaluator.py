@@ -10,7 +10,7 @@ import dataclasses
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from contextframe_monitoring.alerts.answers import Answers, Kept
@@ -22,7 +22,7 @@ from contextframe_monitoring.alerts.judgement import (
     kept_groups,
 )
 from contextframe_monitoring.alerts.own_figures import OwnFigures
-from contextframe_monitoring.alerts.questions import check_dimensions
+from contextframe_monitoring.alerts.questions import check_dimensions, question_of, window_of
 from contextframe_monitoring.alerts.rule_set import known_rules
 from contextframe_monitoring.alerts.transitions import (
     Advance,
@@ -39,6 +39,7 @@ from contextframe_monitoring.core.rule_step import Memory
 from contextframe_monitoring.core.rules import Rule
 from contextframe_monitoring.core.silence import silenced_until
 from contextframe_monitoring.query.courses import Courses
+from contextframe_monitoring.query.held import HeldRows, Need
 from contextframe_monitoring.query.measures import Names
 from contextframe_monitoring.store.alert_book import Entry, Place
 from contextframe_monitoring.store.alert_state import AlertState
@@ -88,7 +89,8 @@ class Evaluator:
         snapshot = Snapshot(self._store)
         last = state.evaluations.last()
         figures = OwnFigures(self._store, snapshot, last.losses if last else (), now_us)
-        answers = Answers(snapshot, self._kept, now_us)
+        source = HeldRows(snapshot, self._needs(rules.values(), now_us))
+        answers = Answers(source, self._kept, now_us)
         before = _Groups(
             state.book.memories(),
             state.book.find(states=("pending", "firing"), limit=_OPEN_MAX),
@@ -140,6 +142,20 @@ class Evaluator:
         for rule in last:
             judged[rule.name] = judge_values(rule, figures.values(rule, problems))
         return judged, problems
+
+    def _needs(self, rules: Iterable[Rule], now_us: int) -> Iterator[Need]:
+        """Yield what the rules read over their own windows, as far as they can be asked at all."""
+        for rule in rules:
+            if rule.family == "own" or rule.signal == "anomaly":
+                continue
+            try:
+                check_dimensions(rule)
+                window = window_of(rule, now_us, self._config.timezone)
+                need = question_of(rule, window, self._config.slow_query_threshold_ms).need
+            except MonitoringError:
+                continue  # judging it says why
+            if need is not None:
+                yield need
 
     def _quick_ones_first(self, rules: Iterable[Rule]) -> list[Rule]:
         usual = [rule for rule in rules if rule.signal != "rule_problems"]

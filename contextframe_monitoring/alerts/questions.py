@@ -16,6 +16,7 @@ from contextframe_monitoring.core.rules import GROUP_KEYS_MAX, Rule, wrong
 from contextframe_monitoring.core.windows import Window, parse_window
 from contextframe_monitoring.query import measures
 from contextframe_monitoring.query.dimensions import ATTRIBUTE_PREFIX, key_names, must_occur
+from contextframe_monitoring.query.held import Need
 from contextframe_monitoring.query.measures import Names, Slice
 from contextframe_monitoring.query.source import RowSource
 from contextframe_monitoring.store.schemas import COST, PERFORMANCE, USAGE
@@ -26,6 +27,8 @@ Answer = Mapping[Names, Any]
 
 BASELINE_DAYS = 7
 """What a baseline is taken over: `baseline_calculation_window_days` of the seed."""
+HELD_SECONDS_MAX = 86_400 + 1
+"""Rows of longer windows are not held for several questions."""
 _HOUR_US = 3_600_000_000
 _TABLES: Mapping[str, str] = {"cost": COST, "performance": PERFORMANCE, "usage": USAGE}
 _SERIES_TABLES: Mapping[str | None, str] = {
@@ -41,6 +44,19 @@ class Question:
     table: str
     cut: Slice
     slow_ms: float = 0.0
+
+    @property
+    def need(self) -> Need | None:
+        """What it reads, None where that is not known beforehand or too much to be held."""
+        window = self.cut.window
+        if self.kind == "definitions" or window.seconds > HELD_SECONDS_MAX:
+            return None
+        return Need(
+            table=self.table,
+            columns=measures.columns_of(self.table, self.cut),
+            start_us=window.start_us,
+            end_us=window.end_us,
+        )
 
     def answer(self, source: RowSource) -> Answer:
         """Ask a source. Raises a `MonitoringError`."""

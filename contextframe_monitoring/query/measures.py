@@ -14,8 +14,8 @@ import numpy as np
 from contextframe_monitoring.core.queries import EXACT_ROWS_MAX, ReportQuery
 from contextframe_monitoring.core.windows import Window
 from contextframe_monitoring.query.breakdown import shown
-from contextframe_monitoring.query.cost_cube import CostCube, CostSum
-from contextframe_monitoring.query.dimensions import CUSTOM
+from contextframe_monitoring.query.cost_cube import COST_COLUMNS, CostCube, CostSum
+from contextframe_monitoring.query.dimensions import CUSTOM, key_for
 from contextframe_monitoring.query.grouping import Grouping
 from contextframe_monitoring.query.keys import Key, SlotKey
 from contextframe_monitoring.query.operations import (
@@ -130,6 +130,18 @@ def definition_growth(source: RowSource, window: Window) -> Mapping[Names, int]:
     """Return by server and tool how many tokens a definition has grown since it was first seen."""
     found = tool_context(source, window, lambda _: None)
     return {(shown(row.server), row.tool): row.definition_growth or 0 for row in found}
+
+
+def columns_of(table: str, cut: Slice) -> Names:
+    """Return the columns that the figures of a slice are read from."""
+    keys = (key_for(table, name, cut.window) for name in (*cut.group_by, *dict(cut.where)))
+    own = {
+        PERFORMANCE: OPERATION_COLUMNS,
+        COST: (*COST_COLUMNS, "provenance"),
+        USAGE: ("metric_type", "value"),
+    }[table]
+    found = ("timestamp", "server", *own, *(column for key in keys for column in key.columns))
+    return tuple(dict.fromkeys(found))
 
 
 def _cube(source: RowSource, cut: Slice, more: Names) -> CostCube:

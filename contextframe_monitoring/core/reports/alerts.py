@@ -81,6 +81,14 @@ class AlertEventRow(Part):
     revision: int
 
 
+class AlertHistory(Part):
+    """Entries of the history, the newest in front."""
+
+    events: tuple[AlertEventRow, ...]
+    total: int
+    more: int
+
+
 class RuleCount(Part):
     """How one rule has been. `flaps` counts how often it fired again within the hour of its end."""
 
