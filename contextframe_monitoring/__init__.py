@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from contextframe_monitoring.alerts.application import AlertManager
     from contextframe_monitoring.core.config import MonitoringConfig
     from contextframe_monitoring.core.errors import MonitoringError
     from contextframe_monitoring.core.pricing_config import (
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         PricingConfig,
         StoragePricing,
     )
+    from contextframe_monitoring.core.rule_words import AlertRule, AlertSeverity, AlertType
     from contextframe_monitoring.export.exporter import MetricsExporter
     from contextframe_monitoring.ingest.collector import MetricsCollector
     from contextframe_monitoring.ingest.cost import CostCalculator
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from contextframe_monitoring.monitor import Monitor
 
 _HOMES = {
+    "AlertManager": "alerts.application",
+    "AlertRule": "core.rule_words",
+    "AlertSeverity": "core.rule_words",
+    "AlertType": "core.rule_words",
     "BandwidthPricing": "core.pricing_config",
     "CostCalculator": "ingest.cost",
     "LLMPricing": "core.pricing_config",
@@ -45,6 +51,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "AlertManager",
+    "AlertRule",
+    "AlertSeverity",
+    "AlertType",
     "BandwidthPricing",
     "CostCalculator",
     "LLMPricing",

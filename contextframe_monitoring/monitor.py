@@ -26,6 +26,7 @@ from contextframe_monitoring.store.machine import SystemClock
 from contextframe_monitoring.store.settings import load_config
 
 if TYPE_CHECKING:
+    from contextframe_monitoring.alerts.application import AlertManager
     from contextframe_monitoring.core.reports import CostReport, PerformanceSummary
     from contextframe_monitoring.core.status import StatusReport, VerifyReport
     from contextframe_monitoring.export.exporter import Exported, MetricsExporter
@@ -113,6 +114,13 @@ class Monitor:
         from contextframe_monitoring.export.exporter import MetricsExporter
 
         return MetricsExporter(self.store, self.config)
+
+    @cached_property
+    def alerts(self) -> AlertManager:
+        """Alerts and their rules: what fires, who takes it on, and alerts of the program's own."""
+        from contextframe_monitoring.alerts.application import AlertManager
+
+        return AlertManager(self.store, self.config, self.clock, self.in_thread)
 
     def drain(self) -> int:
         """Drain the spools into the tables, unless a keeper does it already; return the records

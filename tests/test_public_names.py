@@ -25,6 +25,11 @@ NAMES = {
     "LLMPricing",
     "OperationContext",
     "StoragePricing",
+    # alerts, in the words of the seeds
+    "AlertManager",
+    "AlertRule",
+    "AlertSeverity",
+    "AlertType",
     # the root of all errors
     "MonitoringError",
 }

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from contextframe_monitoring.core.errors import InvalidError, LimitedError, UnknownKeyError
+from contextframe_monitoring.core.rule_words import in_our_words
 from contextframe_monitoring.core.rules import RULES_MAX, Rule, wrong
 
 _TYPES: dict[str, Any] = {}
@@ -24,8 +25,8 @@ def rule_keys() -> dict[str, Any]:
 
 
 def rule_of(table: Mapping[str, Any], where: str = "the rule") -> Rule:
-    """Return the rule of a table. Raises `UnknownKeyError` or `InvalidError`, which name the rule
-    and the key.
+    """Return the rule of a table, in our words or the seeds'. Raises `UnknownKeyError` or
+    `InvalidError`, which name the rule and the key.
     """
     if not isinstance(table, Mapping):
         raise InvalidError(where, table, "expected a table of keys")
@@ -34,7 +35,7 @@ def rule_of(table: Mapping[str, Any], where: str = "the rule") -> Rule:
         raise InvalidError(f"{where}: name", name, "every alert rule needs a name")
     types = rule_keys()
     values: dict[str, Any] = {}
-    for key, value in table.items():
+    for key, value in in_our_words(table).items():
         if key not in types:
             raise UnknownKeyError(str(key), types, f"alert rule {name!r}")
         values[_FIELDS.get(key, key)] = _converted(name, key, value, types[key])

@@ -71,6 +71,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     channels: list[str] = []
+    inline_channels: dict[str, dict[str, Any]] = {}
+    """Channels that the rule itself brings, by the names that `channels` has for them."""
     is_active: bool = True
     filter: dict[str, str] = {}
     group_by: list[str] = []
@@ -163,7 +165,7 @@ def _check_texts(rule: Rule) -> None:
     if len(keys) > GROUP_KEYS_MAX or len(set(keys)) < len(keys) or not all(keys):
         allowed = f"expected at most {GROUP_KEYS_MAX} different keys"
         raise wrong(rule.name, "group_by", ",".join(keys), allowed)
-    for key in ("channels", "status_codes", "error_types"):
+    for key in ("channels", "inline_channels", "status_codes", "error_types"):
         items = getattr(rule, key)
         if len(items) > CODES_MAX:
             raise wrong(rule.name, key, f"{len(items)} items", f"expected at most {CODES_MAX}")

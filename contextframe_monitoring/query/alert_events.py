@@ -7,7 +7,7 @@ alert and revision tell.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -90,18 +90,60 @@ def _is_wanted(record: AlertRecord, among: EventFilter, start_us: int, end_us: i
 
 
 def _record(row: dict[str, Any]) -> AlertRecord:
-    times = {name: _us(row[column]) for column, name in _TIMES.items()}
-    texts = {name: row[name] for name in _TEXTS}
+    fields: dict[str, Any] = {name: row[name] for name in _TEXTS}
+    fields |= {name: _us(row[column]) for column, name in _TIMES.items()}
+    fields["unit"] = fields["unit"] or ""
     return AlertRecord(
         time_us=_us(row["timestamp"]) or 0,
         revision=row["revision"],
         groups=tuple(row["groups"] or ()),
         actual=row["actual"],
         threshold=row["threshold"],
-        **{**texts, "unit": texts["unit"] or ""},
-        **times,
+        **fields,
     )
 
 
 def _us(moment: Any) -> int | None:
     return None if moment is None else to_us(moment)
+
+
+class EventFact(NamedTuple):
+    """What statistics need of an entry."""
+
+    revision: int
+    time_us: int
+    alert_id: str
+    action: str
+    rule: str
+    severity: str
+    groups: tuple[str, ...]
+
+
+def event_facts(
+    source: RowSource, waiting: Iterable[AlertRecord], start_us: int, end_us: int
+) -> list[EventFact]:
+    """Return all entries of a window in the order in which they happened, each once."""
+    columns = ("revision", "timestamp", "alert_id", "action", "rule", "severity", "groups")
+    found: dict[int, EventFact] = {}
+    for batch in source.batches(ALERT_EVENTS, columns, start_us, end_us):
+        times = batch.column(1).cast(pa.int64()).to_pylist()
+        words = zip(
+            *(batch.column(at).cast(pa.string()).to_pylist() for at in range(2, 6)), strict=True
+        )
+        revisions, groups = batch.column(0).to_pylist(), batch.column(6).to_pylist()
+        for revision, time_us, (alert_id, action, rule, severity), group in zip(
+            revisions, times, words, groups, strict=True
+        ):
+            found[revision] = EventFact(
+                revision, time_us, alert_id, action, rule, severity, tuple(group or ())
+            )
+    for record in waiting:
+        if start_us <= record.time_us < end_us:
+            found.setdefault(
+                record.revision,
+                EventFact(
+                    record.revision, record.time_us, record.alert_id, record.action, record.rule,
+                    record.severity, record.groups,
+                ),
+            )  # fmt: skip
+    return [found[revision] for revision in sorted(found)]

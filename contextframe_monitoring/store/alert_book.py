@@ -101,16 +101,17 @@ class AlertBook:
         *,
         memories: Mapping[Place, Memory | None] | None = None,
         forget: Collection[str] = (),
+        open_of_rule: str | None = None,
     ) -> list[Alert]:
-        """Let `decide` make new entries of the alerts with these ids as they stand now, and write
-        them; return the alerts written, with their revisions.
+        """Let `decide` make new entries of the alerts with these ids, and of all open ones of a
+        rule, as they stand now, and write them; return the alerts written, with their revisions.
 
         Nobody else changes an alert in between, and all is one transaction: `memories` (None: the
         place is inactive again) and the alerts that nobody needs any more too.
         """
         with self._engine.begin() as connection:
             last = _advance(connection, 0)  # takes the lock of all writers
-            entries = decide(_read(connection, ids))
+            entries = decide({**_read(connection, ids), **_open(connection, open_of_rule)})
             written = [
                 entry._replace(alert=dataclasses.replace(entry.alert, revision=last + place))
                 for place, entry in enumerate(entries, 1)
@@ -247,6 +248,16 @@ def _read(connection: sa.Connection, ids: Collection[str]) -> dict[str, Alert]:
             alert = msgspec.json.decode(body, type=Alert)
             found[alert.alert_id] = alert
     return found
+
+
+def _open(connection: sa.Connection, rule: str | None) -> dict[str, Alert]:
+    if rule is None:
+        return {}
+    wanted = sa.select(_alerts.c.body).where(
+        _alerts.c.rule == rule, _alerts.c.state.in_(("pending", "firing"))
+    )
+    found = [msgspec.json.decode(body, type=Alert) for body in connection.scalars(wanted)]
+    return {alert.alert_id: alert for alert in found}
 
 
 def _delete(connection: sa.Connection, ids: Collection[str]) -> None:

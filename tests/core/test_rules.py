@@ -18,6 +18,7 @@ from contextframe_monitoring.core.rule_tables import (
     table_of,
     toml_of,
 )
+from contextframe_monitoring.core.rule_words import AlertRule, AlertSeverity, AlertType
 from contextframe_monitoring.core.rules import Rule
 
 COST: dict[str, Any] = {"name": "HighDailyCost", "signal": "cost", "threshold": 500}
@@ -139,3 +140,81 @@ def test_a_rule_written_as_toml_is_read_back(
     )  # fmt: skip
     assert rules_of(tomllib.loads(toml_of([rule]))["alert_rules"], "alert rule") == [rule]
     assert rule_of(table_of(rule)) == rule
+
+
+@pytest.mark.parametrize(
+    ("table", "meant"),
+    [
+        (
+            {"name": "high_daily_cost", "type": "cost_threshold", "threshold": 500.0,
+             "condition": {"period": "day", "service": "all"}, "severity": "warning"},
+            {"name": "high_daily_cost", "signal": "cost", "threshold": 500.0, "window": "today"},
+        ),
+        (
+            {"name": "api_error_rate", "type": "error_rate", "threshold": 0.05,
+             "condition": {"status_codes": [500, 502, 503]}, "time_window": 300,
+             "severity": "critical"},
+            {"name": "api_error_rate", "signal": "error_rate", "threshold": 0.05, "window": "300s",
+             "status_codes": [500, 502, 503], "severity": "critical"},
+        ),
+        (
+            {"name": "slow_response", "type": "response_time", "threshold": 2000,
+             "condition": {"percentile": "p95"}, "time_window": 600, "severity": "warning"},
+            {"name": "slow_response", "signal": "latency", "statistic": "p95", "threshold": 2000,
+             "window": "600s"},
+        ),
+        (
+            {"name": "r", "type": "api_failure", "threshold": 3, "severity": "high",
+             "notification_channels": ["ops", {"type": "email", "recipients": ["a@b.c"]}]},
+            {"name": "r", "signal": "api_failures", "threshold": 3, "severity": "error",
+             "channels": ["ops", "r#2"],
+             "inline_channels": {"r#2": {"type": "email", "recipients": ["a@b.c"]}}},
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.requirement(
+    "003:rtab:type", "003:rtab:condition", "003:rtab:time-window", "003:rtab:channels"
+)
+def test_the_words_of_the_statistics_seed_mean_rules(
+    table: dict[str, Any], meant: dict[str, Any]
+) -> None:
+    assert rule_of(table) == rule_of(meant)
+
+
+@pytest.mark.requirement(
+    "001:alerts:rule-name", "001:alerts:rule-type", "001:alerts:rule-threshold",
+    "001:alerts:rule-window", "001:alerts:rule-severity", "001:alerts:rule-channels",
+)  # fmt: skip
+def test_the_rule_of_the_monitoring_seed_means_one_of_ours() -> None:
+    rule = AlertRule(
+        name="High Error Rate",
+        alert_type=AlertType.HIGH_ERROR_RATE,
+        threshold=0.1,
+        time_window_minutes=5,
+        severity=AlertSeverity.HIGH,
+        notification_channels=["email", "slack"],
+    )
+    assert rule_of(rule.ours()) == Rule(
+        name="High Error Rate",
+        signal="error_rate",
+        threshold=0.1,
+        window="300s",
+        severity="error",
+        channels=["email", "slack"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"type": "weather"}, "type = 'weather' is not allowed: expected one of high_error_rate"),
+        ({"time_window": -1}, "time_window = -1 is not allowed: expected a number above 0"),
+        ({"condition": {"moon": "full"}}, "condition.moon = 'full' is not allowed"),
+        ({"notification_channels": "ops"}, "notification_channels = 'ops' is not allowed"),
+    ],
+)
+def test_bad_words_of_the_seeds_are_refused(changes: dict[str, Any], message: str) -> None:
+    table = {"name": "r", "type": "cost_threshold", "threshold": 1, **changes}
+    with pytest.raises(MonitoringError) as found:
+        rule_of(table)
+    assert message in str(found.value)

@@ -112,6 +112,30 @@ class AlertStatistics(Part):
     flapping: tuple[str, ...]
 
 
+class Firing(Part):
+    """One time that a rule would have fired; `resolved_at` is missing where it still would."""
+
+    group: dict[str, str] = sometimes({})
+    fired_at: str
+    resolved_at: str | None = sometimes()
+    worst_value: float | None
+    threshold_value: float | None
+
+
+class BackTest(Part):
+    """A rule held against the past."""
+
+    rule: str
+    start: str
+    end: str
+    evaluations: int
+    step_seconds: float
+    fired: int
+    firings: tuple[Firing, ...]
+    more: int = 0
+    note: str | None = sometimes()
+
+
 def alert_row(alert: Alert, timezone: str) -> AlertRow:
     """Return an alert as it is shown."""
 
