@@ -120,7 +120,7 @@ class Monitor:
         """Alerts and their rules: what fires, who takes it on, and alerts of the program's own."""
         from contextframe_monitoring.alerts.application import AlertManager
 
-        return AlertManager(self.store, self.config, self.clock, self.in_thread)
+        return AlertManager(self.store, self.config, self.clock)
 
     def drain(self) -> int:
         """Drain the spools into the tables, unless a keeper does it already; return the records

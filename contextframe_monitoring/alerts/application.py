@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import anyio.to_thread
 
 from contextframe_monitoring.alerts.answers import Answers, Kept
 from contextframe_monitoring.alerts.backtest import backtest
@@ -39,7 +41,7 @@ from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.store import Store
 
-InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+_T = TypeVar("_T")
 APPLICATION = By("application", "python")
 
 
@@ -48,17 +50,12 @@ class AlertManager:
     says what is wrong; `desk` and `rule_desk` are the same, blocking.
     """
 
-    def __init__(
-        self, store: Store, config: MonitoringConfig, clock: Clock, in_thread: InThread
-    ) -> None:
+    def __init__(self, store: Store, config: MonitoringConfig, clock: Clock) -> None:
         """Made by `Monitor.open`; nothing is opened yet."""
-        self.desk, self.rule_desk = (
-            AlertDesk(store, config, clock),
-            RuleDesk(store, config, clock),
-        )
+        self.desk = AlertDesk(store, config, clock)
+        self.rule_desk = RuleDesk(store, config, clock)
         self._trigger = Trigger(store, config, clock)
         self._store, self._config, self._clock = store, config, clock
-        self._in_thread = in_thread
 
     # -- raised by the application
 
@@ -68,22 +65,19 @@ class AlertManager:
         """Raise an alert and return its id; the one that stands for the same rule and group is
         renewed. One that nobody renews is over after an hour, or after `keep_firing_for`.
         """
-        found: str = await self._in_thread(lambda: self._trigger.trigger(rule, trigger_data))
-        return found
+        return await _in_thread(lambda: self._trigger.trigger(rule, trigger_data))
 
     # -- looking
 
     async def get_alerts(self, query: AlertQuery | None = None) -> AlertsReport:
         """Return the alerts that a query asks for: without one, those that are active."""
-        found: AlertsReport = await self._in_thread(lambda: self.desk.report(query))
-        return found
+        return await _in_thread(lambda: self.desk.report(query))
 
     async def get_history(
         self, since: str = "7d", until: str | None = None, query: HistoryQuery | None = None
     ) -> AlertHistory:
         """Return what happened to alerts in a window, the newest in front."""
-        found: AlertHistory = await self._in_thread(lambda: self.history(since, until, query))
-        return found
+        return await _in_thread(lambda: self.history(since, until, query))
 
     async def get_alert_statistics(
         self, since: str = "30d", until: str | None = None
@@ -91,8 +85,7 @@ class AlertManager:
         """Return the figures of a window: by rule and severity, times to acknowledge and resolve,
         what flaps.
         """
-        found: AlertStatistics = await self._in_thread(lambda: self.statistics(since, until))
-        return found
+        return await _in_thread(lambda: self.statistics(since, until))
 
     def history(
         self, since: str, until: str | None = None, query: HistoryQuery | None = None
@@ -118,27 +111,23 @@ class AlertManager:
         self, alert_id: str, comment: str | None = None, by: By = APPLICATION
     ) -> Alert:
         """Take an alert on."""
-        found: Alert = await self._in_thread(lambda: self.desk.acknowledge(alert_id, by, comment))
-        return found
+        return await _in_thread(lambda: self.desk.acknowledge(alert_id, by, comment))
 
     async def resolve_alert(
         self, alert_id: str, comment: str | None = None, by: By = APPLICATION
     ) -> Alert:
         """Declare an alert over."""
-        found: Alert = await self._in_thread(lambda: self.desk.resolve(alert_id, by, comment))
-        return found
+        return await _in_thread(lambda: self.desk.resolve(alert_id, by, comment))
 
     async def reopen_alert(
         self, alert_id: str, comment: str | None = None, by: By = APPLICATION
     ) -> Alert:
         """Take back that an alert is over."""
-        found: Alert = await self._in_thread(lambda: self.desk.reopen(alert_id, by, comment))
-        return found
+        return await _in_thread(lambda: self.desk.reopen(alert_id, by, comment))
 
     async def comment_on_alert(self, alert_id: str, text: str, by: By = APPLICATION) -> Alert:
         """Say something about an alert."""
-        found: Alert = await self._in_thread(lambda: self.desk.comment(alert_id, text, by))
-        return found
+        return await _in_thread(lambda: self.desk.comment(alert_id, text, by))
 
     async def silence(
         self,
@@ -150,51 +139,43 @@ class AlertManager:
         by: By = APPLICATION,
     ) -> Silence:
         """Let nobody be told of alerts that match."""
-        found: Silence = await self._in_thread(
-            lambda: self.desk.silence(matchers, starts_us, ends_us, reason, by)
-        )
-        return found
+        return await _in_thread(lambda: self.desk.silence(matchers, starts_us, ends_us, reason, by))
 
     # -- rules
 
     async def get_rules(self) -> dict[str, KnownRule]:
         """Return all rules by name."""
-        found: dict[str, KnownRule] = await self._in_thread(self.rule_desk.rules)
-        return found
+        return await _in_thread(self.rule_desk.rules)
 
     async def create_rule(self, rule: AlertRule | Mapping[str, Any], by: By = APPLICATION) -> Rule:
         """Make a rule that the keeper evaluates from now on."""
         table = rule.ours() if isinstance(rule, AlertRule) else rule
-        found: list[Rule] = await self._in_thread(lambda: self.rule_desk.create([table], by))
+        found: list[Rule] = await _in_thread(lambda: self.rule_desk.create([table], by))
         return found[0]
 
     async def update_rule(
         self, name: str, changes: Mapping[str, Any], by: By = APPLICATION
     ) -> Rule:
         """Change keys of a rule."""
-        found: Rule = await self._in_thread(lambda: self.rule_desk.update(name, changes, by))
-        return found
+        return await _in_thread(lambda: self.rule_desk.update(name, changes, by))
 
     async def delete_rule(self, name: str, by: By = APPLICATION) -> None:
         """Take away a rule that was made here."""
-        await self._in_thread(lambda: self.rule_desk.delete(name, by))
+        await _in_thread(lambda: self.rule_desk.delete(name, by))
 
     async def evaluate_rule(self, rule: AnyRule) -> bool:
         """Return whether a rule is met now, by any group; nothing is raised."""
-        found: bool = await self._in_thread(lambda: self.is_met(rule))
-        return found
+        return await _in_thread(lambda: self.is_met(rule))
 
     async def check_alert_rules(self) -> AlertsReport:
         """Evaluate all active rules now, unless a keeper does so anyway; return what is active."""
-        found: AlertsReport = await self._in_thread(self._check)
-        return found
+        return await _in_thread(self._check)
 
     async def backtest_rule(
         self, rule: AnyRule, since: str = "7d", until: str | None = None
     ) -> BackTest:
         """Return when a rule would have fired in a window of the past."""
-        found: BackTest = await self._in_thread(lambda: self.backtest(rule, since, until))
-        return found
+        return await _in_thread(lambda: self.backtest(rule, since, until))
 
     def backtest(self, rule: AnyRule, since: str, until: str | None = None) -> BackTest:
         """Answer `backtest_rule`; blocks."""
@@ -230,3 +211,7 @@ class AlertManager:
         return parse_window(
             since, until, now_us=self._clock.now_us(), timezone=self._config.timezone
         )
+
+
+async def _in_thread(work: Callable[[], _T]) -> _T:
+    return await anyio.to_thread.run_sync(work)

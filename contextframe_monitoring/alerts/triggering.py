@@ -92,6 +92,8 @@ class Trigger:
         group = {key: details.get(key, "(none)") for key in rule.group_by}
         names: Names = tuple(group.values())
         value, bound = _value(rule, data), bound_of(rule, None)
+        texts = annotated(rule, group, value, bound)
+        bare = f"{rule.name}: {texts.get('summary', 'raised by an application')}"
         return Alert(
             alert_id=alert_id_of(Place(rule.name, names), now_us),
             rule=rule.name,
@@ -99,8 +101,8 @@ class Trigger:
             group=group,
             severity=rule.severity,
             state="firing",
-            message=said(rule, group, value, bound),
-            details={**details, **annotated(rule, group, value, bound)},
+            message=bare if value is None else said(rule, group, value, bound),
+            details={**details, **texts},
             labels=dict(rule.labels),
             channels=tuple(rule.channels),
             unit=rule.unit,

@@ -79,7 +79,7 @@ def list_rules(
 @edge
 def create(file: File, store: StoreOption = None, config: ConfigOption = None) -> None:
     """Make the rules of a file, all or none."""
-    for rule in _desk(store, config).create(_tables(file), _by()):
+    for rule in _desk(store, config).create(tables_of(file), _by()):
         console.print(f"{rule.name} is made", markup=False, highlight=False)
 
 
@@ -134,7 +134,7 @@ def validate(file: File) -> None:
     """Check the rules of a file without a store."""
     from contextframe_monitoring.alerts.rule_desk import RuleDesk
 
-    found = RuleDesk.validate(_tables(file))
+    found = RuleDesk.validate(tables_of(file))
     console.print(f"{len(found)} rule(s) are good", highlight=False)
 
 
@@ -153,7 +153,7 @@ def _by() -> By:
     return By(getpass.getuser(), "command")
 
 
-def _tables(file: str) -> list[dict[str, Any]]:
+def tables_of(file: str) -> list[dict[str, Any]]:
     """Return the tables `[[alert_rules]]` of a file, whatever else stands there."""
     try:
         if file == "-":

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from contextframe_monitoring.cli.alert_past import backtest, history, statistics
 from contextframe_monitoring.cli.alert_rules import rules
 from contextframe_monitoring.cli.options import (
     FINDING,
@@ -37,7 +38,11 @@ alerts = typer.Typer(
     no_args_is_help=True, help="Alerts: list, take on, resolve, silence; the rules behind them."
 )
 alerts.add_typer(rules, name="rules")
+alerts.command()(history)
+alerts.command()(statistics)
+alerts.command()(backtest)
 
+TEST_RULE = "test alert"
 AlertIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Alerts, as listed.")]
 Comment = Annotated[
     str | None, typer.Option("--comment", "-m", metavar="TEXT", help="Why; kept in the history.")
@@ -170,6 +175,37 @@ def silence(
     else:
         made = desk.silences()
     _print_silences(made, found.timezone, json=json)
+
+
+@alerts.command("test")
+@edge
+def raise_test(
+    severity: Annotated[str, typer.Option("--severity", help="How bad it shall be.")] = "info",
+    channel: Annotated[
+        list[str] | None, typer.Option("--channel", metavar="NAME", help="Tell these only.")
+    ] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Raise an alert that goes the whole way, to see that it arrives. It ends after an hour, or
+    with alerts resolve.
+
+    Example: contextframe-monitoring alerts test --severity critical
+    """
+    from contextframe_monitoring.alerts.triggering import Trigger
+    from contextframe_monitoring.store.machine import SystemClock
+    from contextframe_monitoring.store.store import store_of
+
+    found = settings(store, config)
+    trigger = Trigger(store_of(found), found, SystemClock())
+    rule = {
+        "name": TEST_RULE,
+        "signal": "rule_problems",
+        "severity": severity,
+        "channels": channel or [],
+        "annotations": {"summary": "This is a test: nothing is wrong."},
+    }
+    console.print(trigger.trigger(rule, {"raised_by": getpass.getuser()}), highlight=False)
 
 
 def _desk(config: MonitoringConfig) -> AlertDesk:
