@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from contextframe_monitoring.alerts.questions import Answer, Question
-from contextframe_monitoring.core.errors import InvalidError, MonitoringError
+from contextframe_monitoring.core.errors import MonitoringError, UnavailableError
 from contextframe_monitoring.query.source import RowSource
 
 KEPT_MAX = 256
@@ -77,7 +77,5 @@ class Answers:
         except MonitoringError as error:
             problem = error
         except Exception as error:  # noqa: BLE001 - one bad rule must not keep the others from it
-            problem = InvalidError(
-                "its question", question.kind, f"{type(error).__name__}: {error}"
-            )
+            problem = UnavailableError(f"its question failed ({type(error).__name__}: {error})")
         return _Asked(answer, problem, time.perf_counter() - started)
