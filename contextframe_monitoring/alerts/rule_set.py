@@ -21,11 +21,14 @@ DEFAULTS_FILE = "default_rules.toml"
 
 @dataclass(frozen=True, slots=True)
 class KnownRule:
-    """A rule, where it stands, and what it hides: where another of its name stands."""
+    """A rule, where it stands, and what it hides: where another of its name stands. `created_us`
+    is known of rules that were made while the program runs.
+    """
 
     rule: Rule
     origin: RuleOrigin
     overrides: RuleOrigin | None = None
+    created_us: int | None = None
 
 
 def default_rules_text() -> str:
@@ -48,8 +51,10 @@ def known_rules(config: MonitoringConfig, book: RuleBook | None) -> dict[str, Kn
         ("configuration", rules_of(config.alert_rules, "alert rule")),
         ("state", book.rules() if book is not None else []),
     )
+    created = book.created_us() if book is not None else {}
     for origin, rules in sources:
         for rule in rules:
             hidden = found.get(rule.name)
-            found[rule.name] = KnownRule(rule, origin, hidden.origin if hidden else None)
+            made_us = created.get(rule.name) if origin == "state" else None
+            found[rule.name] = KnownRule(rule, origin, hidden.origin if hidden else None, made_us)
     return dict(sorted(found.items()))

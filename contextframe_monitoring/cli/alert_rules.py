@@ -22,6 +22,7 @@ from contextframe_monitoring.cli.options import (
     settings,
 )
 from contextframe_monitoring.core.errors import InvalidError, LimitedError
+from contextframe_monitoring.core.windows import iso
 
 if TYPE_CHECKING:
     from contextframe_monitoring.alerts.desk import By
@@ -193,6 +194,7 @@ def _listed(known: dict[str, KnownRule], problems: dict[str, str]) -> list[dict[
         {
             "origin": one.origin,
             "overrides": one.overrides,
+            "created_at": None if one.created_us is None else iso(one.created_us, "UTC"),
             "problem": problems.get(name),
             "rule": {**table_of(one.rule), "is_active": one.rule.is_active},
         }

@@ -34,6 +34,12 @@ class RuleBook:
             bodies = connection.scalars(sa.select(_rules.c.body).order_by(_rules.c.name)).all()
         return [rule_of(msgspec.json.decode(body)) for body in bodies]
 
+    def created_us(self) -> dict[str, int]:
+        """Return when each rule was made."""
+        with self._engine.begin() as connection:
+            rows = connection.execute(sa.select(_rules.c.name, _rules.c.created_us)).all()
+        return {row.name: row.created_us for row in rows}
+
     def put(self, rules: Iterable[Rule], now_us: int) -> None:
         """Write rules, new ones and changed ones, all or none."""
         with self._engine.begin() as connection:

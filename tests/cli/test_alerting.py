@@ -109,6 +109,7 @@ def test_rules_are_made_changed_switched_and_taken_away(tmp_path: Path) -> None:
     assert rules["Mine"] == {
         "origin": "state",
         "overrides": None,
+        "created_at": rules["Mine"]["created_at"],
         "problem": None,
         "rule": {
             "name": "Mine", "signal": "cost", "threshold": 7.5, "window": "15m",
@@ -126,3 +127,77 @@ def test_rules_are_made_changed_switched_and_taken_away(tmp_path: Path) -> None:
         "contextframe-monitoring: alert rule 'slow_response' stands in the package: switch it off "
         "(alerts rules disable)\n",
     )
+
+
+def test_history_statistics_and_a_test_alert(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, RULE)
+    store = ("--store", scene.store.uri)
+    raised = run("alerts", "test", "--severity", "critical", *store)
+    alert_id = raised.stdout.strip()
+    run("alerts", "ack", alert_id, "--as", "ada", "-m", "it arrived", *store)
+    found = json.loads(run("alerts", "history", alert_id, *store, "--json").stdout)
+    told = [(e["action"], e.get("actor"), e.get("note"), e["message"]) for e in found["events"]]
+    assert told == [
+        ("acknowledged", "ada", "it arrived", "test alert: This is a test: nothing is wrong."),
+        ("fired", "application", None, "test alert: This is a test: nothing is wrong."),
+    ]  # fmt: skip
+    assert found["total"] == 2
+    shown = run("alerts", "history", *store).stdout
+    assert "acknowledged (it arrived)" in shown
+    figures = json.loads(run("alerts", "statistics", *store, "--json").stdout)
+    assert (figures["fired"], figures["acknowledged"], figures["by_severity"]) == (
+        1, 1, {"critical": 1},
+    )  # fmt: skip
+    assert run("alerts", "statistics", *store).stdout.startswith("1 fired (1 critical), 1 taken on")
+
+
+def test_a_backtest_through_the_command(tmp_path: Path) -> None:
+    import time
+
+    scene = Scene(tmp_path)
+    now_us = time.time_ns() // 1000
+    for minute in range(30, 40):
+        scene.spend(10.0, time_us=now_us - minute * 60_000_000)
+    file = tmp_path / "rule.toml"
+    file.write_text(
+        '[[alert_rules]]\nname = "Burst"\nsignal = "cost"\nthreshold = 25\nwindow = "5m"\n'
+    )
+    done = run("alerts", "backtest", str(file), "--since", "2h", "--store", scene.store.uri)
+    assert (done.returncode, done.stdout.startswith("Burst would have fired 1 time(s)")) == (
+        1,
+        True,
+    )
+    asked = run(
+        "alerts", "backtest", str(file), "--since", "20m", "--store", scene.store.uri, "--json"
+    )
+    assert (asked.returncode, json.loads(asked.stdout)["fired"]) == (0, 0)
+
+
+def test_rules_as_prometheus_rules(tmp_path: Path) -> None:
+    found = run("alerts", "rules", "--format", "prometheus", "--store", str(tmp_path / "s"))
+    lines = found.stdout.splitlines()
+    assert lines[0].startswith("# api_error_rate is not exported")
+    assert [line for line in lines if "alert:" in line] == [
+        '  - alert: "monitoring_drain_lag"',
+        '  - alert: "monitoring_records_lost"',
+        '  - alert: "slow_response"',
+    ]
+
+
+def test_what_the_command_can_not_do_is_said(tmp_path: Path) -> None:
+    store = ("--store", str(tmp_path / "s"))
+    for arguments, message in (
+        (("list", "--status", "open"), "status = 'open' is not allowed"),
+        (("silence", "rule", "--reason", "x"), "where = 'rule' is not allowed"),
+        (("silence", "rule=a", "--for", "ever", "-m", "x"), "--for = 'ever' is not allowed"),
+        (("silence", "rule=a", "--from", "soon", "-m", "x"), "--from = 'soon' is not allowed"),
+        (("rules", "--format", "xml"), "--format = 'xml' is not allowed"),
+        (("rules", "validate", str(tmp_path / "none.toml")), "FILE = "),
+        (("rules", "update", "slow_response", "threshold"), "KEY=VALUE = 'threshold'"),
+        (("rules", "enable", "nothing"), "alert rule 'nothing' does not exist"),
+        (("backtest", "monitoring_drain_lag"), "its figures leave no history"),
+    ):
+        asked = store if arguments[:2] != ("rules", "validate") else ()
+        found = run("alerts", *arguments, *asked)
+        assert found.returncode == 2, arguments
+        assert message in found.stderr.replace("\n", ""), arguments
