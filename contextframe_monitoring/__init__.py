@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from contextframe_monitoring.alerts.application import AlertManager
+    from contextframe_monitoring.alerts.cost_alerts import CostAlertManager
     from contextframe_monitoring.core.config import MonitoringConfig
+    from contextframe_monitoring.core.cost_thresholds import AlertLevel, CostThresholds
     from contextframe_monitoring.core.errors import MonitoringError
     from contextframe_monitoring.core.pricing_config import (
         BandwidthPricing,
@@ -30,12 +32,15 @@ if TYPE_CHECKING:
     from contextframe_monitoring.monitor import Monitor
 
 _HOMES = {
+    "AlertLevel": "core.cost_thresholds",
     "AlertManager": "alerts.application",
     "AlertRule": "core.rule_words",
     "AlertSeverity": "core.rule_words",
     "AlertType": "core.rule_words",
     "BandwidthPricing": "core.pricing_config",
+    "CostAlertManager": "alerts.cost_alerts",
     "CostCalculator": "ingest.cost",
+    "CostThresholds": "core.cost_thresholds",
     "LLMPricing": "core.pricing_config",
     "MetricsCollector": "ingest.collector",
     "MetricsExporter": "export.exporter",
@@ -51,12 +56,15 @@ _HOMES = {
 }
 
 __all__ = [
+    "AlertLevel",
     "AlertManager",
     "AlertRule",
     "AlertSeverity",
     "AlertType",
     "BandwidthPricing",
+    "CostAlertManager",
     "CostCalculator",
+    "CostThresholds",
     "LLMPricing",
     "MetricsCollector",
     "MetricsExporter",

@@ -26,10 +26,13 @@ NAMES = {
     "OperationContext",
     "StoragePricing",
     # alerts, in the words of the seeds
+    "AlertLevel",
     "AlertManager",
     "AlertRule",
     "AlertSeverity",
     "AlertType",
+    "CostAlertManager",
+    "CostThresholds",
     # the root of all errors
     "MonitoringError",
 }

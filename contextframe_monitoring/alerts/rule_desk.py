@@ -11,7 +11,7 @@ from contextframe_monitoring.alerts.rule_set import KnownRule, known_rules
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import ConflictError, LimitedError, NotFoundError
-from contextframe_monitoring.core.rule_tables import changed_rule, rules_of, table_of
+from contextframe_monitoring.core.rule_tables import changed_rule, rules_of, shown_table
 from contextframe_monitoring.core.rules import RULES_MAX, Rule
 from contextframe_monitoring.store.alert_state import AlertState
 from contextframe_monitoring.store.store import Store
@@ -95,7 +95,9 @@ class RuleDesk:
         state = AlertState.made(self._store)
         state.rules.delete(name)
         now_us = self._clock.now_us()
-        state.audit.note(now_us, by.actor, by.door, "rule.delete", name, table_of(known.rule), None)
+        state.audit.note(
+            now_us, by.actor, by.door, "rule.delete", name, shown_table(known.rule), None
+        )
         return self.rules().get(name)
 
     def _put(self, rules: Sequence[Rule], before: Mapping[str, Rule], what: str, by: By) -> None:
@@ -103,5 +105,5 @@ class RuleDesk:
         now_us = self._clock.now_us()
         state.rules.put(rules, now_us)
         for rule in rules:
-            old = table_of(before[rule.name]) if rule.name in before else None
-            state.audit.note(now_us, by.actor, by.door, what, rule.name, old, table_of(rule))
+            old = shown_table(before[rule.name]) if rule.name in before else None
+            state.audit.note(now_us, by.actor, by.door, what, rule.name, old, shown_table(rule))

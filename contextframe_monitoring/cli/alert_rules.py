@@ -188,7 +188,7 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def _listed(known: dict[str, KnownRule], problems: dict[str, str]) -> list[dict[str, Any]]:
-    from contextframe_monitoring.core.rule_tables import table_of
+    from contextframe_monitoring.core.rule_tables import shown_table
 
     return [
         {
@@ -196,7 +196,7 @@ def _listed(known: dict[str, KnownRule], problems: dict[str, str]) -> list[dict[
             "overrides": one.overrides,
             "created_at": None if one.created_us is None else iso(one.created_us, "UTC"),
             "problem": problems.get(name),
-            "rule": {**table_of(one.rule), "is_active": one.rule.is_active},
+            "rule": {**shown_table(one.rule), "is_active": one.rule.is_active},
         }
         for name, one in known.items()
     ]

@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from contextframe_monitoring.core.errors import InvalidError, LimitedError, UnknownKeyError
+from contextframe_monitoring.core.privacy import MASK
 from contextframe_monitoring.core.rule_words import in_our_words
 from contextframe_monitoring.core.rules import RULES_MAX, Rule, wrong
 
 _TYPES: dict[str, Any] = {}
+_SHOWN = {"type", "recipients", "numbers"}
 
 
 def rule_keys() -> dict[str, Any]:
@@ -63,6 +65,18 @@ def table_of(rule: Rule) -> dict[str, Any]:
     return table
 
 
+def shown_table(rule: Rule) -> dict[str, Any]:
+    """Return a rule as it may be answered and audited: addresses of channels that it brings itself
+    may be secrets, so only their types and receivers are shown.
+    """
+    table = table_of(rule)
+    for channel in table.get("inline_channels", {}).values():
+        for key, value in channel.items():
+            if key not in _SHOWN and isinstance(value, str):
+                channel[key] = MASK
+    return table
+
+
 def changed_rule(rule: Rule, changes: Mapping[str, Any]) -> Rule:
     """Return the rule with other values; None takes a key back to its default."""
     table = {**table_of(rule), **changes}
@@ -70,10 +84,10 @@ def changed_rule(rule: Rule, changes: Mapping[str, Any]) -> Rule:
 
 
 def toml_of(rules: Sequence[Rule]) -> str:
-    """Return rules as TOML."""
+    """Return rules as TOML, as they may be shown."""
     blocks = []
     for rule in rules:
-        lines = [f"{key} = {_toml(value)}" for key, value in table_of(rule).items()]
+        lines = [f"{key} = {_toml(value)}" for key, value in shown_table(rule).items()]
         blocks.append("\n".join(["[[alert_rules]]", *lines, ""]))
     return "\n".join(blocks)
 

@@ -15,6 +15,7 @@ from contextframe_monitoring.core.rule_tables import (
     changed_rule,
     rule_of,
     rules_of,
+    shown_table,
     table_of,
     toml_of,
 )
@@ -218,3 +219,12 @@ def test_bad_words_of_the_seeds_are_refused(changes: dict[str, Any], message: st
     with pytest.raises(MonitoringError) as found:
         rule_of(table)
     assert message in str(found.value)
+
+
+def test_the_address_of_a_channel_in_place_is_never_shown() -> None:
+    channels = [{"type": "webhook", "url": "https://hooks.example/secret"}]
+    rule = rule_of({**COST, "notification_channels": channels})
+    shown = {"HighDailyCost#1": {"type": "webhook", "url": "[masked]"}}
+    assert shown_table(rule)["inline_channels"] == shown
+    assert "secret" not in toml_of([rule])
+    assert rule.inline_channels["HighDailyCost#1"]["url"] == "https://hooks.example/secret"
