@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from contextframe_monitoring.ingest.usage import UsageTracker
     from contextframe_monitoring.mcp.instrument import instrument
     from contextframe_monitoring.monitor import Monitor
+    from contextframe_monitoring.query.statistics_service import StatisticsService
 
 _HOMES = {
     "AlertLevel": "core.cost_thresholds",
@@ -50,6 +51,7 @@ _HOMES = {
     "OperationContext": "ingest.operation",
     "PerformanceMonitor": "ingest.performance",
     "PricingConfig": "core.pricing_config",
+    "StatisticsService": "query.statistics_service",
     "StoragePricing": "core.pricing_config",
     "UsageTracker": "ingest.usage",
     "instrument": "mcp.instrument",
@@ -74,6 +76,7 @@ __all__ = [
     "OperationContext",
     "PerformanceMonitor",
     "PricingConfig",
+    "StatisticsService",
     "StoragePricing",
     "UsageTracker",
     "instrument",

@@ -9,24 +9,34 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import MonitoringError, StoreError
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
+from contextframe_monitoring.core.retention_settings import RetentionSettings, days_by_table
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.duties import Duties, Duty
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
 from contextframe_monitoring.store.alert_book import AlertBook
+from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
+from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
+from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
-from contextframe_monitoring.store.purge import Purged, purge, whole_buckets
+from contextframe_monitoring.store.maintenance import Maintenance, Wishes
+from contextframe_monitoring.store.purge import Purged, purge
+from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
-from contextframe_monitoring.store.retention import TrustedTime, expire
-from contextframe_monitoring.store.schemas import TABLES
+from contextframe_monitoring.store.repair import repair
+from contextframe_monitoring.store.requests import Requests
+from contextframe_monitoring.store.retention import TrustedTime
+from contextframe_monitoring.store.sampling import ALL_ROWS, Sampling
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.state import forget_traces
 from contextframe_monitoring.store.store import Store
@@ -52,17 +62,27 @@ class Keeper:
         checkpoint: Callable[[str], None] = no_checkpoint,
         *,
         retention_days: int = 30,
+        retention: RetentionSettings | None = None,
+        levels: Sequence[Level] = LEVELS,
+        grouping: Grouping = DEFAULT_GROUPING,
+        sampling: Sampling = ALL_ROWS,
         duties: Mapping[str, Callable[[], Duty]] | None = None,
     ) -> None:
         """Nothing is opened or locked yet. `duties` are seen to while this one keeps."""
         self.store = store
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
-        self._retention_days = retention_days
+        retention = retention or RetentionSettings()
+        days = days_by_table(retention, retention_days)
+        self._wishes = Wishes(
+            levels=levels, days=days, archive=_archive(retention), grouping=grouping
+        )
+        self._sampling = sampling
         self._duties = Duties(duties or {}, self._clock)
         self._time = TrustedTime(self._clock)
         self._lock = FileLock(store.spool_root / KEEPER_LOCK)
         self._drain: Drain | None = None
+        self._maintenance: Maintenance | None = None
         self._ledger: Ledger | None = None
         self._commits = 0
         self._engine: Engine | None = None
@@ -89,12 +109,29 @@ class Keeper:
             self._engine = engine = self.store.create()
             self._ledger = ledger = Ledger(engine)
             self._drain = Drain(
-                self.store.spool_root, self.store.tables, ledger, self._clock, self._checkpoint
+                self.store.spool_root,
+                self.store.tables,
+                ledger,
+                self._clock,
+                self._checkpoint,
+                grouping=self._wishes.grouping,
+                sampling=self._sampling,
             )
             self._since_us = self._clock.now_us()
+            repair(self.store.tables, self._checkpoint)
             self._drain.resume()
-            finish_removals(self.store.tables, Removals(engine), self._checkpoint)
-            self._commits = max(self.store.tables.fragments(name) for name in TABLES)
+            finish_removals(
+                self.store.tables,
+                Removals(engine),
+                self._checkpoint,
+                self._wishes.archive,
+                self._wishes.grouping,
+            )
+            self._maintenance = Maintenance(
+                self.store.tables, engine, self._clock, self._time, self._checkpoint, self._wishes
+            )
+            self._maintenance.make_missing()
+            self._commits = self._maintenance.commits
             self._note()
         except BaseException:
             self.release()
@@ -112,7 +149,7 @@ class Keeper:
 
     def release(self) -> None:
         """Stop being the keeper."""
-        self._drain = None
+        self._drain = self._maintenance = None
         self._duties.stop()
         self._lock.release()
 
@@ -132,32 +169,64 @@ class Keeper:
                 self.compact()
         return total
 
+    def fold(self, *, at_once: bool = False) -> None:
+        """Fold the levels of the rollups that are due, or all of them."""
+        if self._maintenance is not None:
+            self._maintenance.fold(at_once=at_once)
+
     def compact(self) -> None:
         """Take out what has expired, then merge what many small commits left behind."""
         self._commits = 0
-        ledger, removals = self._ledger, self.store.removals
-        if ledger is None or removals is None:
+        if self._maintenance is not None:
+            self._maintenance.run()
+
+    def maintain(
+        self, progress: Callable[[str], None] = lambda _step: None, *, rebuild: bool = False
+    ) -> None:
+        """Drain, then do all that is due in maintenance and what is not due yet; `rebuild` makes
+        the rollups anew from raw rows before. `progress` is told each step. Raises `StoreError`.
+        """
+        progress("drain")
+        self.drain()
+        if self._maintenance is not None:
+            if rebuild:
+                progress("rebuild")
+                self._maintenance.rebuild()
+            self._maintenance.run(progress, at_once=True)
+            self._commits = 0
+
+    def _answer(self) -> None:
+        """Do the maintenance that another process asks for."""
+        if self._engine is None:
             return
-        now = self._time.now_us()
-        if now is not None:
-            done, _ = ledger.position()
-            days = self._retention_days
-            expire(self.store.tables, removals, done, now, days, self._checkpoint)
-            ledger.forget_batches(now)
-        for name in TABLES:
-            self.store.tables.compact(name)
+        requests = Requests(self._engine)
+        asked = requests.pending()
+        if asked is None:
+            return
+        error: str | None = "the keeper was ended"
+        try:
+            self.maintain(lambda step: requests.note(asked.request, step), rebuild=asked.rebuild)
+            error = None
+        except MonitoringError as problem:
+            error = str(problem)
+            raise
+        finally:
+            requests.finish(asked.request, self._clock.now_us(), error)
 
     def purge(self, selection: Selection) -> Purged:
         """Erase selected records for good, those in the spool included; return what is gone.
 
-        A time is moved back to its whole minute. Raises `StoreError` when the store can't be
-        written or this process does not keep it, `ConflictError` while an import is at work.
+        A time is moved back to its whole minute, or to the bucket of the finest level that
+        reaches so far back. Raises `StoreError` when the store can't be written or this process
+        does not keep it, `ConflictError` while an import is at work.
         """
         if self._ledger is None or not self._lock.held:
             raise StoreError(self.store.uri, "another process keeps it", "end that one first")
-        selection = whole_buckets(selection)
         waiting = self.drain()
+        self.fold(at_once=True)  # what is made anew has then one number on every level
         engine = self.store.create()
+        kept = Folds(engine).watermarks()
+        selection = whole_buckets(selection, kept, Removals(engine).cutoffs())
         forgotten = forget(engine, selection)
         AlertBook(engine).forget(selection)
         found = purge(
@@ -167,6 +236,7 @@ class Keeper:
             self.store.spool_root,
             selection,
             self._checkpoint,
+            self._wishes.grouping,
         )
         found.waiting, found.facts_forgotten = waiting, forgotten
         forget_traces(engine)
@@ -203,6 +273,8 @@ class Keeper:
         try:
             if self.take():
                 frames = self.drain()
+                self.fold()
+                self._answer()
                 self._duties.start()
                 error = self._about_unreadable() or self._duties.problem
                 self._compact_daily()
@@ -244,8 +316,21 @@ class Keeper:
 def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
     """Return the keeper of a store as the configuration wants it."""
     return Keeper(
-        store, retention_days=config.metrics_retention_days, duties=_duties_of(store.uri, config)
+        store,
+        retention_days=config.metrics_retention_days,
+        retention=config.retention,
+        levels=wanted(config.aggregation_intervals),
+        grouping=Grouping(
+            attributes=tuple(config.rollup_attributes), groups_max=config.rollup_groups_max
+        ),
+        sampling=Sampling(rate=config.sample_rate, slow_ms=config.slow_query_threshold_ms),
+        duties=_duties_of(store.uri, config),
     )
+
+
+def _archive(retention: RetentionSettings) -> Archive | None:
+    path = retention.archive_path
+    return None if path is None else Archive(Path(path).expanduser().absolute())
 
 
 def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Duty]]:

@@ -33,6 +33,8 @@ NAMES = {
     "AlertType",
     "CostAlertManager",
     "CostThresholds",
+    # the statistics seed
+    "StatisticsService",
     # the root of all errors
     "MonitoringError",
 }

@@ -11,6 +11,7 @@ from contextframe_monitoring.cli.doctor import doctor
 from contextframe_monitoring.cli.exporting import export
 from contextframe_monitoring.cli.importing import import_transcripts
 from contextframe_monitoring.cli.installing import install, uninstall
+from contextframe_monitoring.cli.maintaining import maintain
 from contextframe_monitoring.cli.pricing import prices
 from contextframe_monitoring.cli.purging import purge
 from contextframe_monitoring.cli.reconciling import reconcile
@@ -22,7 +23,15 @@ app = typer.Typer(
     name="contextframe-monitoring",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Monitoring as agent tools: what was used, how fast, at what cost, is anything wrong.",
+    help="""Monitoring as agent tools: what was used, how fast, at what cost, is anything wrong.
+
+    Examples:
+      contextframe-monitoring demo
+      contextframe-monitoring install claude-desktop --wrap-all
+      contextframe-monitoring report performance --since 7d
+
+    Each command shows examples of its own with --help.
+    """,
 )
 app.command()(serve)
 app.command(context_settings={"ignore_unknown_options": True})(wrap)
@@ -34,6 +43,7 @@ app.add_typer(prices, name="prices")
 app.command()(reconcile)
 app.command()(export)
 app.command()(keep)
+app.command()(maintain)
 app.command()(install)
 app.command()(uninstall)
 app.command()(doctor)

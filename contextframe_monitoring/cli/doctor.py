@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-
 import typer
 
 from contextframe_monitoring.cli.options import (
@@ -12,16 +9,9 @@ from contextframe_monitoring.cli.options import (
     ConfigOption,
     JsonOption,
     StoreOption,
-    console,
     edge,
     print_json,
-    settings,
 )
-from contextframe_monitoring.core.checkup import CheckupReport, Fact, Symptom, checkup_report
-from contextframe_monitoring.core.config import FILE_VARIABLE, MonitoringConfig
-from contextframe_monitoring.core.errors import MonitoringError
-
-_STYLES = {"warning": "yellow", "error": "red", "critical": "bold red"}
 
 
 @edge
@@ -32,72 +22,16 @@ def doctor(
 
     Each finding comes with its remedy. Exit status 0 when nothing is wrong, 1 with findings.
 
-    Example: contextframe-monitoring doctor
+    Examples:
+      contextframe-monitoring doctor
+      contextframe-monitoring doctor --store ~/metrics --json
     """
-    report = checkup_report([*_store(store, config), *_clients()])
+    from contextframe_monitoring.cli.checking import checkup, print_checkup
+
+    report = checkup(store, config)
     if json:
         print_json(report.model_dump_json(indent=2))
     else:
         print_checkup(report)
     if not report.healthy:
         raise typer.Exit(FINDING)
-
-
-def _store(store: str | None, config: str | None) -> Iterator[Fact | Symptom]:
-    try:
-        found = settings(store, config)
-    except MonitoringError as error:
-        yield Symptom(
-            check="configuration",
-            severity="critical",
-            problem=str(error),
-            remedy="correct it: until then nothing is recorded, and the store wasn't looked at",
-        )
-        return
-    file = config or os.environ.get(FILE_VARIABLE)
-    yield Fact(check="configuration", says=file or "no file: environment and defaults")
-    yield from _examined(found)
-
-
-def _examined(config: MonitoringConfig) -> Iterator[Fact | Symptom]:
-    from contextframe_monitoring.query.checkup.examination import examination
-    from contextframe_monitoring.query.checkup.patient import Patient
-    from contextframe_monitoring.store.machine import SystemClock
-    from contextframe_monitoring.store.store import store_of
-
-    try:
-        store = store_of(config)
-    except MonitoringError as error:
-        yield Symptom(
-            check="store", severity="critical", problem=str(error), remedy="name a folder"
-        )
-        return
-    now_us = SystemClock().now_us()
-    yield from examination(Patient(store=store, config=config, now_us=now_us))
-
-
-def _clients() -> Iterator[Fact | Symptom]:
-    from contextframe_monitoring.cli.clients.entries import on_path
-    from contextframe_monitoring.cli.clients.inspection import inspected
-    from contextframe_monitoring.cli.installing import CLIENTS, client_places
-
-    for name, client in CLIENTS.items():
-        yield from inspected(name, client.title, client_places(name), on_path)
-
-
-def print_checkup(report: CheckupReport) -> None:
-    """Print what was found: what is well first, then what is wrong, the gravest last."""
-    for fact in report.facts:
-        console.print(
-            f"ok  {fact.check}: {fact.says}", markup=False, highlight=False, soft_wrap=True
-        )
-    for symptom in reversed(report.findings):
-        console.print(
-            f"{symptom.severity}  {symptom.check}: {symptom.problem}\n    {symptom.remedy}",
-            style=_STYLES[symptom.severity],
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    count = len(report.findings)
-    console.print("nothing is wrong" if report.healthy else f"{count} finding(s)", highlight=False)

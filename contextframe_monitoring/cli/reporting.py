@@ -40,7 +40,13 @@ Limit = Annotated[int, typer.Option("--limit", help="Rows of the breakdown.")]
 Own = Annotated[bool, typer.Option("--include-own", help="Count our own server's records too.")]
 
 report = typer.Typer(
-    no_args_is_help=True, help="Report usage, performance or cost of a time window."
+    no_args_is_help=True,
+    help="""Report usage, performance or cost of a time window.
+
+    Examples:
+      contextframe-monitoring report performance --since 7d --group-by server,target
+      contextframe-monitoring report cost --since month --group-by model
+    """,
 )
 
 
@@ -60,7 +66,9 @@ def performance(
 ) -> None:
     """How many operations ran, how fast, and how many failed.
 
-    Example: contextframe-monitoring report performance --since 7d --group-by server,target
+    Examples:
+      contextframe-monitoring report performance --since 7d --group-by server,target
+      contextframe-monitoring report performance --filter status=error --json
     """
     reports = _reports(store, config)
     found = reports.performance(
@@ -85,7 +93,8 @@ def usage(
 ) -> None:
     """Which documents, queries, events and custom metrics were used.
 
-    Example: contextframe-monitoring report usage --since today --group-by collection
+    Examples:
+      contextframe-monitoring report usage --since today --group-by collection
     """
     reports = _reports(store, config)
     found = reports.usage(
@@ -110,7 +119,9 @@ def cost(
 ) -> None:
     """What was spent, on what; unknown prices are listed, never counted as 0.
 
-    Example: contextframe-monitoring report cost --since month --group-by agent
+    Examples:
+      contextframe-monitoring report cost --since month --group-by agent
+      contextframe-monitoring report cost --since 7d --group-by day,model --tz Europe/Berlin
     """
     reports = _reports(store, config)
     found = reports.cost(
@@ -126,6 +137,10 @@ def verify(
     """Prove that everything recorded is stored, once. Exit status 0 only when it is complete.
 
     Names too where metrics that came in say something else than the calls that are counted.
+
+    Examples:
+      contextframe-monitoring verify
+      contextframe-monitoring verify --store ~/metrics --json
     """
     from contextframe_monitoring.core.status import Finding
     from contextframe_monitoring.ingest.otlp.evidence import differences

@@ -12,6 +12,8 @@ import msgspec
 from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
+from contextframe_monitoring.core.grouping import ATTRIBUTES_MAX, GROUPS_MAX
+from contextframe_monitoring.core.retention_settings import RetentionSettings
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
@@ -33,11 +35,24 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     enabled: bool = True
     """False: nothing is recorded, and status says so."""
     metrics_retention_days: _Days = 30
-    """How long raw rows are kept."""
+    """How long raw rows are kept; `[retention]` says it for each table and level."""
     aggregation_intervals: list[_Interval] = msgspec.field(
         default_factory=lambda: ["1m", "5m", "1h", "1d"]
     )
-    """Levels of the rollups that are wanted. This version writes 1m, whatever stands here."""
+    """Levels of the rollups that are wanted: 1m is always one; 5m is read from 1m, and from 15m
+    where 1m no longer reaches. A level that is taken out loses its rows.
+    """
+
+    rollup_attributes: list[str] = msgspec.field(default_factory=list)
+    """Up to four names of attributes that rollups keep apart, from now on."""
+    rollup_groups_max: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = GROUPS_MAX
+    """Groups of one subject in one bucket of a level; of the ones that count least, targets, agents
+    and the like become `other`.
+    """
+    sample_rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    """Share of the successful operations whose raw rows are stored, each with its weight; failed
+    and slow ones all are. Rollups count everything.
+    """
 
     slow_query_threshold_ms: _Positive = 1000.0
     """An operation or query that takes longer counts as `slow` in reports."""
@@ -51,6 +66,11 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     context_model: str | None = None
     """Model that reads what tools answer (`anthropic/claude-sonnet-4-5`): prices the results in
     `report cost --group-by tool`; None: the model that most tokens of the window went through.
+    """
+
+    tokenizer_path: str | None = None
+    """The `tokenizer.json` of that model (extra `tokens`): tokens of tools' definitions, arguments
+    and results are counted with it, message by message; None: they are estimated.
     """
 
     prometheus_enabled: bool = False
@@ -105,6 +125,8 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """How alert rules are evaluated."""
     alert_rules: list[dict[str, Any]] = msgspec.field(default_factory=list)
     """Alert rules, one table each: see `alerts rules --defaults` for the ones that are there."""
+    retention: RetentionSettings = RetentionSettings()
+    """How long it is kept."""
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
@@ -118,6 +140,9 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             from contextframe_monitoring.core.rule_tables import rules_of
 
             rules_of(self.alert_rules, "alert rule")
+        names = self.rollup_attributes
+        if len(names) > ATTRIBUTES_MAX or not all(map(str.isprintable, names)) or "" in names:
+            raise InvalidError("rollup_attributes", names, f"at most {ATTRIBUTES_MAX} names")
 
 
 def _field_types() -> dict[str, Any]:

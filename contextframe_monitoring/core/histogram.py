@@ -126,6 +126,25 @@ def merge(packed: Packed, groups: Integers, group_count: int, table: Table = EMP
     return _with_counts(table, owners, buckets, records["count"].astype(np.int64), group_count)
 
 
+def regrouped(packed: Packed, groups: Integers, group_count: int) -> Packed:
+    """Return one packed histogram for each group: the sum of those with that number in `groups`.
+
+    Works on the cells that are there, so many groups with few cells each cost no wide table.
+    """
+    first, last = int(packed.offsets[0]), int(packed.offsets[-1])
+    records = np.frombuffer(packed.data, RECORD, (last - first) // RECORD.itemsize, first)
+    sizes = np.diff(packed.offsets) // RECORD.itemsize
+    cells = np.repeat(np.asarray(groups, np.int64) * _WIDTH - BUCKET_MIN, sizes)
+    cells += records["bucket"]
+    order = np.argsort(cells, kind="stable")
+    cells = cells[order]
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    counts = records["count"].astype(np.int64)[order]
+    totals = np.add.reduceat(counts, starts) if len(starts) else counts
+    used = cells[starts]
+    return _pack(used // _WIDTH, used % _WIDTH + BUCKET_MIN, totals, group_count)
+
+
 def repack(table: Table) -> Packed:
     """Return the table packed: one histogram for each group."""
     groups, columns = np.nonzero(table.counts)

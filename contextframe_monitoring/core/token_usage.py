@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,9 @@ STANDARD_TIERS: Final = frozenset(
 
 _COUNTS: Final = 14
 """The first fields of `Usage` are counts."""
+_MAIN_COUNTS: Final = 7
+"""The first of those stand for themselves, the others are parts of them."""
+_WHOLE: Final = {int}
 _RARE_NAMES: Final = frozenset(column.name for column in RARE)
 _WHOLE_COUNT: Final = f"a whole number from 0 to {COUNT_MAX}"
 
@@ -61,20 +65,21 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be: `InvalidError` names the column."""
-        values = msgspec.structs.astuple(self)
-        has_parts = False
-        for index in range(_COUNTS):
-            count = values[index]
-            if type(count) is not int or not 0 <= count <= COUNT_MAX:
-                raise InvalidError(self.__struct_fields__[index], count, _WHOLE_COUNT)
-            has_parts = has_parts or (index >= 7 and count > 0)
+        counts = msgspec.structs.astuple(self)[:_COUNTS]
+        if set(map(type, counts)) != _WHOLE or min(counts) < 0 or max(counts) > COUNT_MAX:
+            self._refuse(counts)
         if self.more or self.context or type(self.batch) is not bool:
             self._check_rare()
-        if has_parts or self.more:
+        if self.more or any(counts[_MAIN_COUNTS:]):
             self._check_parts()
         for name, text in (("service_tier", self.service_tier), ("speed", self.speed)):
             if text is not None:
                 check_name(name, text)
+
+    def _refuse(self, counts: tuple[Any, ...]) -> None:
+        for name, count in zip(self.__struct_fields__, counts, strict=False):
+            if type(count) is not int or not 0 <= count <= COUNT_MAX:
+                raise InvalidError(name, count, _WHOLE_COUNT)
 
     def _check_rare(self) -> None:
         if type(self.batch) is not bool:
@@ -121,16 +126,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Return how the call was served; empty for a call at the listed price."""
         if not (self.batch or self.service_tier or self.speed or self.context):
             return ()
-        tier = (self.service_tier or "").lower()
-        pairs = {key: value.lower() for key, value in self.context if value}
-        if self.batch or tier == "batch":
-            pairs["processing"] = "batch"
-        elif tier not in STANDARD_TIERS:
-            pairs["service_tier"] = tier
-        speed = (self.speed or "").lower()
-        if speed not in STANDARD_TIERS:
-            pairs["speed"] = speed
-        return tuple(sorted(pairs.items()))
+        return _mode(self.batch, self.service_tier or "", self.speed or "", self.context)
 
     def uncached(self) -> Usage:
         """Return the same call without a cache: what it costs more is what the cache saved."""
@@ -145,6 +141,19 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             input_audio_tokens=self.input_audio_tokens + self.cache_read_audio_tokens,
             input_image_tokens=self.input_image_tokens + self.cache_read_image_tokens,
         )
+
+
+@lru_cache(maxsize=256)
+def _mode(batch: bool, service_tier: str, speed: str, context: tuple[tuple[str, str], ...]) -> Mode:
+    pairs = {key: value.lower() for key, value in context if value}
+    tier = service_tier.lower()
+    if batch or tier == "batch":
+        pairs["processing"] = "batch"
+    elif tier not in STANDARD_TIERS:
+        pairs["service_tier"] = tier
+    if speed.lower() not in STANDARD_TIERS:
+        pairs["speed"] = speed.lower()
+    return tuple(sorted(pairs.items()))
 
 
 def check_name(name: str, text: object, chars_max: int = NAME_CHARS_MAX) -> str:

@@ -352,7 +352,19 @@ def _replace(
     for keys in _portions(stored):
         connection.execute(delete(table).where(key.in_(keys)))
     if rows:
-        connection.execute(insert(table), list(rows.values()))
+        _insert(connection, table, list(rows.values()))
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows that all have the same columns, as the driver takes them.
+
+    An import writes hundreds of thousands: what SQLAlchemy does to each value costs more there
+    than the database.
+    """
+    statement = insert(table).compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    order = getattr(statement, "positiontup", None)
+    values = [tuple(map(row.__getitem__, order)) for row in rows] if order else list(rows)
+    connection.exec_driver_sql(str(statement), values)
 
 
 def _cursor_key(cursor: Cursor) -> str:

@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contextframe_monitoring.core import histogram
+from contextframe_monitoring.store.cardinality import Bound, bounded, chosen_attributes
+from contextframe_monitoring.store.groups import encoded
+from contextframe_monitoring.store.levels import LEVELS
 from contextframe_monitoring.store.schemas import (
     COST,
     LABEL,
@@ -23,7 +26,7 @@ from contextframe_monitoring.store.schemas import (
     USAGE,
 )
 
-BUCKET_US = 60_000_000
+BUCKET_US = LEVELS[0].bucket_us
 _Ints = np.ndarray[Any, np.dtype[np.int64]]
 _Floats = np.ndarray[Any, np.dtype[np.float64]]
 _Column = Callable[[pa.Table], pa.ChunkedArray]
@@ -92,20 +95,32 @@ _SUMS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 
-def rollup_rows(raw: Mapping[str, pa.Table], batch: int) -> pa.Table:
-    """Return the delta rows for the raw rows of one batch."""
+def rollup_rows(
+    raw: Mapping[str, pa.Table],
+    batch: int,
+    attributes: tuple[str, ...] = (),
+    bound: Bound | None = None,
+) -> pa.Table:
+    """Return the delta rows for the raw rows of one batch, with these attributes; groups beyond the
+    bound of a bucket become `other`.
+    """
     parts = [
-        _deltas(name, table, batch)
+        _deltas(name, table, batch, attributes, bound or Bound())
         for name, table in raw.items()
         if name in _SUBJECTS and table.num_rows
     ]
     return pa.concat_tables(parts) if parts else ROLLUP_SCHEMA.empty_table()
 
 
-def _deltas(name: str, table: pa.Table, batch: int) -> pa.Table:
-    keys = {key: _label(column(table)) for key, column in _KEYS[name].items()}
+def _deltas(
+    name: str, table: pa.Table, batch: int, attributes: tuple[str, ...], bound: Bound
+) -> pa.Table:
+    keys = {key: encoded(column(table)) for key, column in _KEYS[name].items()}
+    chosen = chosen_attributes(table, attributes)
+    if chosen is not None:
+        keys["attributes"] = encoded(pa.chunked_array([chosen]))
     bucket = _ints(table["timestamp"].cast(pa.int64())) // BUCKET_US
-    group, first = _groups(bucket, list(keys.values()))
+    keys, group, first = bounded(bucket, keys, np.ones(table.num_rows, np.int64), bound)
     size = len(first)
     columns: dict[str, Any] = {
         "bucket": pa.array(bucket[first] * BUCKET_US, pa.int64()).cast(TIME),
@@ -123,29 +138,12 @@ def _deltas(name: str, table: pa.Table, batch: int) -> pa.Table:
         unknown = pc.is_null(table["amount_nano_usd"]).cast(pa.int64())
         columns["unknown_cost"] = _integers(_sum(group, size, _ints(unknown)))
     arrays = [
-        columns[field.name] if field.name in columns else pa.nulls(size, field.type)
+        columns[field.name].cast(field.type)
+        if field.name in columns
+        else pa.nulls(size, field.type)
         for field in ROLLUP_SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=ROLLUP_SCHEMA)
-
-
-def _label(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    text = pc.cast(column, pa.string()).combine_chunks()
-    whole = pa.concat_arrays(text.chunks) if isinstance(text, pa.ChunkedArray) else text
-    return whole.dictionary_encode().cast(LABEL)
-
-
-def _groups(bucket: _Ints, keys: list[pa.DictionaryArray]) -> tuple[_Ints, _Ints]:
-    """Return the group of each row, and the first row of each group."""
-    _, code = np.unique(bucket, return_inverse=True)
-    for key in keys:
-        values = len(key.dictionary) + 1
-        if values == 1:
-            continue
-        index = key.indices.fill_null(len(key.dictionary)).to_numpy(zero_copy_only=False)
-        _, code = np.unique(code.astype(np.int64) * values + index, return_inverse=True)
-    _, first, group = np.unique(code, return_index=True, return_inverse=True)
-    return group, first
 
 
 def _values(name: str, table: pa.Table) -> _Floats:

@@ -17,15 +17,13 @@ from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.query.completeness import verify
+from contextframe_monitoring.store.levels import LEVELS, Level
 from contextframe_monitoring.store.purge import Purged
-from contextframe_monitoring.store.schemas import (
-    ALERT_EVENTS,
-    METRIC_TABLES,
-    ROLLUP_1M,
-    TABLES,
-)
+from contextframe_monitoring.store.schemas import ALERT_EVENTS, METRIC_TABLES, TABLES
+from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
 from tests.clocks import DAY_US, NOW_US, ManualClock
+from tests.store.summed import SUBJECTS, assert_levels_are_raw
 
 MINUTE_US = 60_000_000
 EARLIEST_US = (NOW_US - 40 * DAY_US) // MINUTE_US * MINUTE_US
@@ -105,11 +103,21 @@ def holders(store: Store, *words: str) -> list[str]:
 
 
 def rolled_up(store: Store) -> int:
+    """What the levels count: all the same."""
+    snapshot = Snapshot(store)
+    (total,) = {counted(snapshot, level) for level in LEVELS}
+    return total
+
+
+def counted(snapshot: Snapshot, level: Level) -> int:
     return sum(
-        pc.sum(rows.column(0)).as_py() or 0 for rows in store.tables.scan(ROLLUP_1M, ["count"])
+        pc.sum(rows.column(0)).as_py() or 0
+        for subject in SUBJECTS
+        for rows in snapshot.rollups(level, subject, ["count"], None, None)
     )
 
 
+@pytest.mark.requirement("doors:purge:erases", "doors:purge:verify")
 def test_an_agent_goes_from_every_byte_of_the_store(store: Store, recorder: Recorder) -> None:
     record(recorder, 20, "bob")
     record(recorder, 20, GHOST, GHOST_SESSION)
@@ -131,6 +139,7 @@ def test_an_agent_goes_from_every_byte_of_the_store(store: Store, recorder: Reco
     assert rolled_up(store) == 75
 
 
+@pytest.mark.requirement("doors:purge:rollups")
 def test_a_session_goes_and_its_hours_are_rolled_up_anew(store: Store, recorder: Recorder) -> None:
     record(recorder, 30, "bob", "s1")
     record(recorder, 30, "bob", GHOST_SESSION)
@@ -143,6 +152,7 @@ def test_a_session_goes_and_its_hours_are_rolled_up_anew(store: Store, recorder:
     assert rolled_up(store) == 90
 
 
+@pytest.mark.requirement("doors:purge:rollups")
 def test_rollups_beyond_the_retention_keep_what_a_session_added(
     store: Store, recorder: Recorder
 ) -> None:
@@ -156,7 +166,8 @@ def test_rollups_beyond_the_retention_keep_what_a_session_added(
     found = purged(store, Selection(session_id="s2"))
     assert (found.rollup_hours, found.rollup_hours_kept) == (1, 1)
     assert proof(store) == (0, 45, True)
-    assert rolled_up(store) == 30
+    snapshot = Snapshot(store)
+    assert [counted(snapshot, level) for level in LEVELS] == [15, 30, 30, 30]  # minutes: 14 days
 
 
 def test_time_goes_from_rows_and_rollups(store: Store, recorder: Recorder) -> None:
@@ -171,6 +182,16 @@ def test_time_goes_from_rows_and_rollups(store: Store, recorder: Recorder) -> No
         (*METRIC_TABLES, ALERT_EVENTS), 0
     )
     assert proof(store) == (60, 60, True)
+
+
+def test_a_time_within_a_day_leaves_the_rest_of_the_day(store: Store, recorder: Recorder) -> None:
+    record(recorder, 2_000, days_ago=1.2)  # over eight hours and across midnight
+    for days_ago in (1.1, 1.0):
+        purged(store, Selection(before_us=round(NOW_US - days_ago * DAY_US)))
+        assert_levels_are_raw(store)
+    purged(store, Selection(before_us=round(NOW_US - 0.95 * DAY_US), agent_id="bob"))
+    assert_levels_are_raw(store)
+    assert verify(store).complete
 
 
 def test_a_minute_that_has_begun_is_spared(store: Store, recorder: Recorder) -> None:
@@ -221,6 +242,9 @@ STEPS = (
     "erased:performance_metrics",
     "erased:cost_metrics",
     "erased:rollup_1m",
+    "erased:rollup_15m",
+    "erased:rollup_1h",
+    "erased:rollup_1d",
     "versions",
     "closed",
     "spool",
@@ -235,7 +259,9 @@ SELECTIONS = {
 
 
 CRASHES = [(kind, step) for step in STEPS for kind in ("agent", "session")]
-CRASHES += [(kind, step) for step in ("erased:rollup_1m", "versions") for kind in ("time", "all")]
+CRASHES += [
+    (kind, step) for step in ("erased:rollup_1m", "erased:rollup_1d") for kind in ("time", "all")
+]
 
 
 @pytest.mark.parametrize(("kind", "step"), CRASHES)
@@ -349,7 +375,7 @@ def test_whatever_is_purged_the_rest_stands_and_the_sums_agree(
         ]
     total = sum(run[3] for run in runs)
     assert proof(store) == (3 * len(left), 3 * (total - len(left)), True)
-    assert rolled_up(store) == 3 * len(left)
+    assert_levels_are_raw(store)
 
 
 def test_alerts_about_an_agent_go_with_it(store: Store) -> None:

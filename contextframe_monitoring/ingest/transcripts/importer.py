@@ -23,7 +23,7 @@ from contextframe_monitoring.ingest.transcripts.tail import LINE_BYTES_MAX, Tail
 from contextframe_monitoring.ingest.transcripts.usage_fact import UsageFact, merged
 from contextframe_monitoring.store.facts import Cursor
 
-BATCH_FACTS_MAX = 2000
+BATCH_FACTS_MAX = 5000
 BATCH_FILES_MAX = 1000
 
 
