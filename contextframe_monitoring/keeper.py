@@ -22,6 +22,7 @@ from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.core.trusted_time import TrustedTime
 from contextframe_monitoring.duties import Duties, Duty
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
+from contextframe_monitoring.store.alert_book import AlertBook
 from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
@@ -232,6 +233,7 @@ class Keeper:
         selection = whole_buckets(selection, kept, Removals(engine).cutoffs())
         forgotten = forget(engine, selection)
         erase_notifications(engine, selection)
+        AlertBook(engine).forget(selection)
         found = purge(
             self.store.tables,
             self._ledger,
@@ -362,10 +364,17 @@ def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Dut
 
         return dispatcher_of(uri, config)
 
+    def alerts() -> Duty:
+        from contextframe_monitoring.alerts.duty import AlertDuty
+
+        return AlertDuty(Store(uri, spool_path=config.spool_path), config)
+
     if config.prometheus_enabled:
         made["metrics port"] = metrics_port
     if config.channels:
         made["notifications"] = notifications
+    if config.alerts.evaluate and config.enabled:
+        made["alerts"] = alerts
     return made
 
 

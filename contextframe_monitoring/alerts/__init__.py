@@ -1,1 +1,1 @@
-"""Judgement after: what fired is told to whom it concerns."""
+"""Judgement after: rules, their evaluation, the life of an alert, and who is told."""

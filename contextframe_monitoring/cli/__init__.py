@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from contextframe_monitoring.cli import alert_channels
+from contextframe_monitoring.cli.alerting import alerts
 from contextframe_monitoring.cli.benching import bench
 from contextframe_monitoring.cli.demo import demo
 from contextframe_monitoring.cli.doctor import doctor
@@ -39,6 +39,7 @@ app.command(context_settings={"ignore_unknown_options": True})(wrap)
 app.add_typer(report, name="report")
 app.command("import")(import_transcripts)
 app.command()(verify)
+app.add_typer(alerts, name="alerts")
 app.add_typer(prices, name="prices")
 app.command()(reconcile)
 app.command()(export)
@@ -51,15 +52,3 @@ app.command()(doctor)
 app.command()(purge)
 app.command()(bench)
 app.command()(demo)
-
-alerts = typer.Typer(
-    no_args_is_help=True,
-    help="""Alerts: where notifications go, and whether they arrive.
-
-    Examples:
-      contextframe-monitoring alerts channels
-    """,
-)
-alerts.command()(alert_channels.channels)
-alerts.command("test")(alert_channels.try_it)
-app.add_typer(alerts, name="alerts")

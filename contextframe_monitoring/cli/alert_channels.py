@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Annotated
 
 import msgspec
 import typer
@@ -70,17 +69,8 @@ def _table(statuses: Sequence[ChannelStatus]) -> list[Table | str]:
     return [table, *problems]
 
 
-@edge
-def try_it(
-    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Name of a channel.")],
-    store: StoreOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Send a test notification through a channel, now.
-
-    Examples:
-      contextframe-monitoring alerts test ops-slack --config monitoring.toml
-    """
+def try_it(channel: str, store: str | None, config: str | None) -> None:
+    """Send a test notification through a channel, now."""
     from contextframe_monitoring.alerts.trial import try_channel
     from contextframe_monitoring.store.machine import SystemClock
     from contextframe_monitoring.store.store import store_of

@@ -13,6 +13,14 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")
 AlertState = Literal["pending", "firing", "resolved"]
 """A rule that is not met has no alert: that is `inactive`."""
 
+AlertSource = Literal["rule", "application"]
+"""Who raised it: a rule that was evaluated, or a program by `trigger_alert`."""
+
+AlertAction = Literal[
+    "fired", "resolved", "acknowledged", "reopened", "commented", "renewed", "escalated"
+]
+"""What happened to an alert: the entries of its history."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
@@ -52,6 +60,9 @@ class Alert:
     """Alerts that belong together share it."""
     held_back_by: str | None = None
     """The id of the worse alert that says it already: nobody is told of this one meanwhile."""
+    source: AlertSource = "rule"
+    expires_us: int | None = None
+    """When an application's own alert is over unless it is raised again; None for a rule's."""
     changed_us: int
     """When anything of this last changed."""
     revision: int

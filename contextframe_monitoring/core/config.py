@@ -125,14 +125,16 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     budget: BudgetSettings = BudgetSettings()
     """What may be spent."""
+    alerts: AlertSettings = AlertSettings()
+    """How alert rules are evaluated, and how alerts reach people."""
+    alert_rules: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    """Alert rules, one table each: see `alerts rules --defaults` for the ones that are there."""
     retention: RetentionSettings = RetentionSettings()
     """How long it is kept."""
     logging: LoggingSettings = LoggingSettings()
     """What is logged, and where to."""
     resources: ResourceSettings = ResourceSettings()
     """How often `serve` and `keep` sample what they use of the machine."""
-    alerts: AlertSettings = AlertSettings()
-    """How alerts reach people."""
     channels: dict[str, Any] = {}
     """Where notifications go: a table `[channels.NAME]` for each
     (`core.channel_settings.Channel`).
@@ -141,6 +143,10 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
         check_values(self, _field_types())
+        if self.alert_rules:
+            from contextframe_monitoring.core.rule_tables import rules_of
+
+            rules_of(self.alert_rules, "alert rule")
         names = self.rollup_attributes
         if len(names) > ATTRIBUTES_MAX or not all(map(str.isprintable, names)) or "" in names:
             raise InvalidError("rollup_attributes", names, f"at most {ATTRIBUTES_MAX} names")

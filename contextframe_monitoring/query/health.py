@@ -16,6 +16,7 @@ from contextframe_monitoring.core.status import (
     StatusReport,
     WriterStatus,
 )
+from contextframe_monitoring.query.alerting import alerting_findings, alerting_status
 from contextframe_monitoring.query.resources import resource_uses
 from contextframe_monitoring.store.ledger import KeeperState
 from contextframe_monitoring.store.machine import FileLock, free_bytes
@@ -50,7 +51,9 @@ def status_report(
     keeper = keeper_status(store)
     quarantined = _quarantined(store)
     lag = lag_seconds(snapshot, now_us)
+    alerting = alerting_status(store)
     findings = _findings(config, keeper, lost, quarantined, lag)
+    findings += alerting_findings(alerting, store, config, now_us)
     return StatusReport(
         status="disabled" if not config.enabled else "degraded" if findings else "ok",
         enabled=config.enabled,
@@ -65,6 +68,7 @@ def status_report(
         active_operations=sum(w.active_operations for w in writers),
         connections=sum(w.connections for w in writers),
         keeper=keeper,
+        alerts=alerting,
         quarantined=quarantined[:WRITERS_LISTED_MAX],
         unmatched_operations=_unmatched(snapshot),
         rollup_others={} if store.folds is None else store.folds.others(),

@@ -122,6 +122,33 @@ class TimeKey:
         return mask
 
 
+class SlotKey:
+    """The slot of a row's time: its number since the epoch, in slots of one length."""
+
+    columns = ("timestamp",)
+
+    def __init__(self, slot_us: int) -> None:
+        """Sort rows into slots of that length."""
+        self._slot_us = slot_us
+        self._codes: dict[int, int] = {}
+
+    def codes(self, rows: Rows) -> Integers:
+        """Return the code of each row's slot."""
+        slots, places = np.unique(rows.times_us() // self._slot_us, return_inverse=True)
+        codes = [self._codes.setdefault(slot, len(self._codes)) for slot in slots.tolist()]
+        found: Integers = np.array(codes, np.int64).take(places)
+        return found
+
+    def names(self) -> Sequence[str | None]:
+        """Return the numbers of the slots by code."""
+        return [str(slot) for slot in self._codes]
+
+    def mask(self, rows: Rows, label: str | None) -> Mask:
+        """Return which rows lie in the slot of that number."""
+        mask: Mask = rows.times_us() // self._slot_us == int(label or -1)
+        return mask
+
+
 class AttributeKey:
     """The value of an attribute. Several values of one name in a row make one label, joined.
 

@@ -116,6 +116,8 @@ class Summary:
     """What is known of one group. Latencies in milliseconds; `quantiles` at p50, p90, p95, p99."""
 
     count: int
+    judged: int
+    """Successes and errors: what a rate is taken of."""
     errors: int
     timeouts: int
     cancelled: int
@@ -185,6 +187,7 @@ def _summary(
     judged = outcomes[_SUCCESS] + errors
     return Summary(
         count=sum(outcomes[: _LISTEN + 1]),
+        judged=judged,
         errors=errors,
         timeouts=outcomes[_TIMEOUT],
         cancelled=outcomes[_CANCELLED],

@@ -27,7 +27,7 @@ from tests.store.summed import assert_levels_are_raw
 STEPS = [
     "drain",
     "fold",
-    *(f"retention {name}" for name in ("usage_metrics", "performance_metrics", "cost_metrics")),
+    *(f"retention {name}" for name in RAW_TABLES),
     *(f"retention {level.table}" for level in LEVELS),
     *(f"compact {name}" for name in (*RAW_TABLES, *(level.table for level in LEVELS))),
 ]

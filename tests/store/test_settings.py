@@ -140,3 +140,17 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_config(str(tmp_path), {})
     with pytest.raises(LimitedError, match=r"is above its limit of 1048576: is it the right"):
         load_config(str(big), {})
+
+
+def test_a_bad_alert_rule_is_named_with_the_line_of_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "monitoring.toml"
+    file.write_text(
+        '[[alert_rules]]\nname = "A"\nsignal = "cost"\nthreshold = 1\n'
+        '[[alert_rules]]\nname = "B"\nsignal = "cost"\nthreshold = 1\nseverity = "bad"\n'
+    )
+    with pytest.raises(InvalidError) as found:
+        load_config(str(file), {})
+    assert str(found.value) == (
+        f"{file}, line 6: alert rule 'B': severity = 'bad' is not allowed: expected one of info, "
+        "warning, error, critical"
+    )
