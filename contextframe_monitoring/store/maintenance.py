@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -136,3 +137,11 @@ class Maintenance:
             if level in self._wishes.levels:
                 least = min(least, marks.get(level.name, 0))
         return upto
+
+
+def size_bytes(tables: Tables) -> int | None:
+    """Return the bytes of all files of the tables, None on object storage."""
+    if tables.local is None:
+        return None
+    files = (path for name in TABLES for path in Path(tables.uri(name)).rglob("*"))
+    return sum(path.stat().st_size for path in files if path.is_file())
