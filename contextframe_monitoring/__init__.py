@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from contextframe_monitoring.core.config import MonitoringConfig
+    from contextframe_monitoring.core.correlation import carried, correlation_id
     from contextframe_monitoring.core.errors import MonitoringError
     from contextframe_monitoring.core.pricing_config import (
         BandwidthPricing,
@@ -20,10 +21,16 @@ if TYPE_CHECKING:
     )
     from contextframe_monitoring.export.exporter import MetricsExporter
     from contextframe_monitoring.ingest.collector import MetricsCollector
+    from contextframe_monitoring.ingest.correlating import correlation, correlation_meta
     from contextframe_monitoring.ingest.cost import CostCalculator
     from contextframe_monitoring.ingest.operation import OperationContext
     from contextframe_monitoring.ingest.performance import PerformanceMonitor
     from contextframe_monitoring.ingest.usage import UsageTracker
+    from contextframe_monitoring.logs.bridge import LogBridge
+    from contextframe_monitoring.logs.http_client import watch_http_client
+    from contextframe_monitoring.logs.log import get_logger
+    from contextframe_monitoring.logs.monitored_app import MonitoredApp
+    from contextframe_monitoring.logs.sql_engine import watch_sql_engine
     from contextframe_monitoring.mcp.instrument import instrument
     from contextframe_monitoring.monitor import Monitor
     from contextframe_monitoring.query.statistics_service import StatisticsService
@@ -34,7 +41,9 @@ _HOMES = {
     "LLMPricing": "core.pricing_config",
     "MetricsCollector": "ingest.collector",
     "MetricsExporter": "export.exporter",
+    "LogBridge": "logs.bridge",
     "Monitor": "monitor",
+    "MonitoredApp": "logs.monitored_app",
     "MonitoringConfig": "core.config",
     "MonitoringError": "core.errors",
     "OperationContext": "ingest.operation",
@@ -43,16 +52,25 @@ _HOMES = {
     "StatisticsService": "query.statistics_service",
     "StoragePricing": "core.pricing_config",
     "UsageTracker": "ingest.usage",
+    "carried": "core.correlation",
+    "correlation": "ingest.correlating",
+    "correlation_id": "core.correlation",
+    "correlation_meta": "ingest.correlating",
+    "get_logger": "logs.log",
     "instrument": "mcp.instrument",
+    "watch_http_client": "logs.http_client",
+    "watch_sql_engine": "logs.sql_engine",
 }
 
 __all__ = [
     "BandwidthPricing",
     "CostCalculator",
     "LLMPricing",
+    "LogBridge",
     "MetricsCollector",
     "MetricsExporter",
     "Monitor",
+    "MonitoredApp",
     "MonitoringConfig",
     "MonitoringError",
     "OperationContext",
@@ -61,7 +79,14 @@ __all__ = [
     "StatisticsService",
     "StoragePricing",
     "UsageTracker",
+    "carried",
+    "correlation",
+    "correlation_id",
+    "correlation_meta",
+    "get_logger",
     "instrument",
+    "watch_http_client",
+    "watch_sql_engine",
 ]
 
 

@@ -19,6 +19,7 @@ from contextframe_monitoring.core.errors import MonitoringError, StoreError
 from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.core.retention_settings import RetentionSettings, days_by_table
 from contextframe_monitoring.core.selection import Selection
+from contextframe_monitoring.core.trusted_time import TrustedTime
 from contextframe_monitoring.duties import Duties, Duty
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
 from contextframe_monitoring.store.archive import Archive
@@ -29,12 +30,12 @@ from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
 from contextframe_monitoring.store.maintenance import Maintenance, Wishes
+from contextframe_monitoring.store.notification_erasure import erase_notifications
 from contextframe_monitoring.store.purge import Purged, purge
 from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
 from contextframe_monitoring.store.repair import repair
 from contextframe_monitoring.store.requests import Requests
-from contextframe_monitoring.store.retention import TrustedTime
 from contextframe_monitoring.store.sampling import ALL_ROWS, Sampling
 from contextframe_monitoring.store.schemas import TABLES
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
@@ -230,6 +231,7 @@ class Keeper:
         kept = Folds(engine).watermarks()
         selection = whole_buckets(selection, kept, Removals(engine).cutoffs())
         forgotten = forget(engine, selection)
+        erase_notifications(engine, selection)
         found = purge(
             self.store.tables,
             self._ledger,
@@ -300,11 +302,21 @@ class Keeper:
         except Exception as problem:  # noqa: BLE001 - the state refuses: the next tick says so
             self.last_error = f"{type(problem).__name__}: {problem}"[:500]
 
-    def run(self, stop: threading.Event, *, idle_seconds: float | None = None) -> None:
-        """Keep until `stop` is set, or until nothing came for `idle_seconds`, or another keeps."""
+    def run(
+        self,
+        stop: threading.Event,
+        *,
+        idle_seconds: float | None = None,
+        beside: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Keep until `stop` is set, or until nothing came for `idle_seconds`, or another keeps.
+
+        `beside` is called after every tick; it must not raise.
+        """
         idle = 0.0
         while not stop.is_set():
             frames = self.tick()
+            beside()
             idle = 0.0 if frames else idle + TICK_SECONDS
             if idle_seconds is not None and (idle > idle_seconds or not self._lock.held):
                 break
@@ -345,8 +357,15 @@ def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Dut
         exporter = MetricsExporter(Store(uri, spool_path=config.spool_path), config)
         return PortDuty(exporter.exposition, config.prometheus_port)
 
+    def notifications() -> Duty:
+        from contextframe_monitoring.alerts.dispatcher import dispatcher_of
+
+        return dispatcher_of(uri, config)
+
     if config.prometheus_enabled:
         made["metrics port"] = metrics_port
+    if config.channels:
+        made["notifications"] = notifications
     return made
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from contextframe_monitoring.cli import alert_channels
 from contextframe_monitoring.cli.benching import bench
 from contextframe_monitoring.cli.demo import demo
 from contextframe_monitoring.cli.doctor import doctor
 from contextframe_monitoring.cli.exporting import export
 from contextframe_monitoring.cli.importing import import_transcripts
 from contextframe_monitoring.cli.installing import install, uninstall
+from contextframe_monitoring.cli.log_lines import logs
 from contextframe_monitoring.cli.maintaining import maintain
 from contextframe_monitoring.cli.pricing import prices
 from contextframe_monitoring.cli.purging import purge
@@ -40,6 +42,7 @@ app.command()(verify)
 app.add_typer(prices, name="prices")
 app.command()(reconcile)
 app.command()(export)
+app.command()(logs)
 app.command()(keep)
 app.command()(maintain)
 app.command()(install)
@@ -48,3 +51,15 @@ app.command()(doctor)
 app.command()(purge)
 app.command()(bench)
 app.command()(demo)
+
+alerts = typer.Typer(
+    no_args_is_help=True,
+    help="""Alerts: where notifications go, and whether they arrive.
+
+    Examples:
+      contextframe-monitoring alerts channels
+    """,
+)
+alerts.command()(alert_channels.channels)
+alerts.command("test")(alert_channels.try_it)
+app.add_typer(alerts, name="alerts")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
@@ -18,9 +19,10 @@ from contextframe_monitoring.core.reports import (
     UsageReport,
 )
 from contextframe_monitoring.core.status import OwnWriter, StatusReport, VerifyReport
-from contextframe_monitoring.core.windows import parse_window
+from contextframe_monitoring.core.windows import Window, parse_window
 from contextframe_monitoring.query.cache_savings import CatalogueSavings
 from contextframe_monitoring.query.completeness import verify
+from contextframe_monitoring.query.correlated import correlated_rows
 from contextframe_monitoring.query.cost import cost_report
 from contextframe_monitoring.query.health import status_report
 from contextframe_monitoring.query.performance import performance_report
@@ -102,6 +104,12 @@ class Reports:
         cost = self._savings.input_cost(model, query.window.end_us)
         tools = tool_context(snapshot, query.window, cost, include_own=query.include_own)
         return report.model_copy(update={"tools": tools, "tools_model": model})
+
+    def correlated(self, correlation_id: str, window: Window) -> list[dict[str, Any]]:
+        """Return the stored rows of one correlation id, the earliest first."""
+        return correlated_rows(
+            Snapshot(self.store), correlation_id, window.start_us, window.end_us, window.timezone
+        )
 
     def performance_summary(self, period: str) -> PerformanceSummary:
         """Return the summary of a period in the words of the statistics seed."""

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
+from contextframe_monitoring.core.trusted_time import TrustedTime
 from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.compaction import LAG_US, compact, consolidate, mergeable
 from contextframe_monitoring.store.folding import Fold
@@ -19,7 +20,7 @@ from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.ledger import Ledger
 from contextframe_monitoring.store.levels import LEVELS, Level
 from contextframe_monitoring.store.removals import Removals
-from contextframe_monitoring.store.retention import TrustedTime, expire
+from contextframe_monitoring.store.retention import expire
 from contextframe_monitoring.store.schemas import RAW_TABLES, TABLES
 from contextframe_monitoring.store.tables import Tables
 

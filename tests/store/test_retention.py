@@ -11,6 +11,7 @@ from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import StoreError
 from contextframe_monitoring.core.records import CostRecord, OperationRecord
 from contextframe_monitoring.core.retention_settings import RetentionSettings
+from contextframe_monitoring.core.trusted_time import JUMP_US_MAX, TrustedTime
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.query.completeness import verify
@@ -18,7 +19,7 @@ from contextframe_monitoring.store.compaction import LAG_US
 from contextframe_monitoring.store.drain import no_checkpoint
 from contextframe_monitoring.store.levels import LEVELS
 from contextframe_monitoring.store.removals import Removals
-from contextframe_monitoring.store.retention import JUMP_US_MAX, TrustedTime, expire
+from contextframe_monitoring.store.retention import expire
 from contextframe_monitoring.store.schemas import TABLES
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store

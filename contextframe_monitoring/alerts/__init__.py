@@ -1,0 +1,1 @@
+"""Judgement after: what fired is told to whom it concerns."""
