@@ -36,7 +36,7 @@ class Packed(NamedTuple):
     """Histograms in one buffer: number i is `data[offsets[i]:offsets[i + 1]]` (bytes)."""
 
     offsets: NDArray[np.int32]
-    data: bytes
+    data: bytes | memoryview
 
 
 class Built(NamedTuple):
@@ -116,14 +116,25 @@ def merge(packed: Packed, groups: Integers, group_count: int, table: Table = EMP
 
     `table` itself may change.
     """
-    first, last = int(packed.offsets[0]), int(packed.offsets[-1])
-    records = np.frombuffer(packed.data, RECORD, (last - first) // RECORD.itemsize, first)
+    records = _records(packed)
     if not len(records):
         return table.over(table.low, table.counts.shape[1], group_count)
     sizes = np.diff(packed.offsets) // RECORD.itemsize
     owners = np.repeat(np.asarray(groups, np.int64), sizes)
     buckets = records["bucket"].astype(np.int64)
     return _with_counts(table, owners, buckets, records["count"].astype(np.int64), group_count)
+
+
+def above(packed: Packed, limit: float) -> Integers:
+    """Return how many values of each packed histogram are above a limit: those of the bucket that
+    holds it all or none, as its middle is.
+    """
+    sizes = np.diff(packed.offsets) // RECORD.itemsize
+    records = _records(packed)
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    is_above = middle_of(records["bucket"]) > limit
+    counts = records["count"][is_above].astype(np.float64)  # exact below 2**53
+    return np.bincount(owners[is_above], counts, len(sizes)).astype(np.int64)
 
 
 def repack(table: Table) -> Packed:
@@ -157,6 +168,11 @@ def _value_at(running: Integers, zeros: Integers, low: int, rank: Integers) -> F
     """Return the value of the item with that rank (from 0) in each group."""
     columns = (running <= rank[:, None]).sum(axis=1)
     return np.where(rank < zeros, 0.0, middle_of(columns + low))
+
+
+def _records(packed: Packed) -> NDArray[Any]:
+    first, last = int(packed.offsets[0]), int(packed.offsets[-1])
+    return np.frombuffer(packed.data, RECORD, (last - first) // RECORD.itemsize, first)
 
 
 def _with_counts(

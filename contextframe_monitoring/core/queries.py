@@ -31,7 +31,7 @@ class ReportQuery:
     `group_by` holds keys in the order in which they make up a category; `where` maps keys to the
     value that rows must have. The breakdown is a page of `limit` rows from `offset` on. With
     `detail` False only the totals and the breakdown are computed. `include_own` counts the rows of
-    our own server too.
+    our own server too. `exact` asks for raw rows and no histograms, as far as raw rows reach.
     """
 
     window: Window
@@ -42,6 +42,7 @@ class ReportQuery:
     include_own: bool = False
     detail: bool = True
     exact_rows_max: int = EXACT_ROWS_MAX
+    exact: bool = False
 
     def __post_init__(self) -> None:
         """Check numbers and sizes; whether a key exists is for the report to say."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from contextframe_monitoring.store.levels import Level
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -34,10 +36,47 @@ class RowSource(Protocol):
         ...
 
 
+@runtime_checkable
+class RollupSource(RowSource, Protocol):
+    """A source that has rollups too."""
+
+    def drained_rows(
+        self, table: str, columns: Sequence[str], start_us: int | None, end_us: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of `batches` that rollups hold too."""
+        ...
+
+    def fresh_rows(
+        self, table: str, columns: Sequence[str], start_us: int | None, end_us: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of `batches` that no rollup holds yet."""
+        ...
+
+    def rollups(
+        self, level: Level, subject: str, columns: Sequence[str], start_us: int, end_us: int
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield rollup rows whose sum is everything that `drained_rows` holds or held in the
+        window. Start and end are multiples of the level's bucket length; rows of finer levels may
+        be among them.
+        """
+        ...
+
+    def rollup_floor_us(self, level: Level) -> int | None:
+        """Return how far back a level reaches, None when nothing is there."""
+        ...
+
+    def is_small(self, table: str, start_us: int, end_us: int, rows_max: int) -> bool:
+        """Return whether `drained_rows` would yield at most `rows_max` rows."""
+        ...
+
+
 class Rows:
     """One batch of rows: each column converted at most once, without a copy where possible."""
 
     __slots__ = ("_batch", "_columns")
+
+    folded = False
+    """Whether a row stands for many: see `query.folded`."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         """Wrap a batch; its columns are looked up by name."""
@@ -81,9 +120,9 @@ class Rows:
         array = self.array(name)
         return array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
 
-    def where(self, mask: Mask) -> Rows:
+    def where(self, mask: Mask) -> Self:
         """Return the rows for which `mask` is true."""
-        return Rows(self._batch.filter(pa.array(mask)))
+        return type(self)(self._batch.filter(pa.array(mask)))
 
     def _converted(self, name: str, convert: Any) -> Any:
         if (name, convert) not in self._columns:

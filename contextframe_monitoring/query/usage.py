@@ -30,7 +30,7 @@ from contextframe_monitoring.query.breakdown import (
     category,
     page,
     period,
-    raw_resolution,
+    resolution,
     times_of,
 )
 from contextframe_monitoring.query.custom_metrics import METRIC_COLUMNS, CustomMetrics
@@ -78,7 +78,7 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
         if detail is not None:
             detail.add(rows, masks)
     breakdown, more = events.breakdown()
-    sections: dict[str, Any] = {"resolution": raw_resolution(scan)}
+    sections: dict[str, Any] = {"resolution": resolution(scan)}
     notes = scan.notes("no usage in this window")
     if detail is not None:
         sections, more_notes = detail.sections()
@@ -228,7 +228,7 @@ class _Detail:
         notes = [f"{more_metrics} more custom metrics"] if more_metrics else []
         exact = self._events.exact and self._metrics.exact
         return {
-            "resolution": raw_resolution(self._scan, exact=exact),
+            "resolution": resolution(self._scan, exact=exact),
             "accesses": self._documents.accesses(),
             "top_documents": self._documents.top(),
             "collections": self._documents.collections(),

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contextframe_monitoring.core.errors import StoreError
+from contextframe_monitoring.store.levels import Level
 from contextframe_monitoring.store.rows import Stored, decode, rows
 from contextframe_monitoring.store.schemas import TIME
 from contextframe_monitoring.store.spool.reader import WriterView, read_spool
@@ -105,6 +106,33 @@ class Snapshot:
                 .select(list(columns))
                 .to_batches()
             )
+
+    def rollups(
+        self, level: Level, subject: str, columns: Sequence[str], start_us: int, end_us: int
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield rollup rows of a subject whose sum is everything that done batches hold in the
+        window, each fact once. Start and end are multiples of the level's bucket length; rows of
+        finer levels may be among them.
+        """
+        if self.done:
+            yield from self._tables.scan(
+                level.table,
+                columns,
+                start_us=start_us,
+                end_us=end_us,
+                batch_max=self.done,
+                where=f"subject = '{subject}'",
+            )
+
+    def rollup_floor_us(self, level: Level) -> int | None:
+        """Return how far back a level reaches, None when nothing is there."""
+        return self._tables.oldest_us(level.table) if self.done else None
+
+    def is_small(self, table: str, start_us: int, end_us: int, rows_max: int) -> bool:
+        """Return whether a table has at most so many drained rows with start <= time < end."""
+        if not self.done or self._tables.count(table) <= rows_max:
+            return True
+        return self._tables.count_between(table, start_us, end_us) <= rows_max
 
     def oldest_us(self, table: str) -> int | None:
         """Return the earliest time of the raw rows of a table, None when there are none."""

@@ -197,6 +197,10 @@ class Tables:
         with self.explained(name, "read"):
             return int(dataset.count_rows(filter=where))
 
+    def count_between(self, name: str, start_us: int, end_us: int) -> int:
+        """Return the number of rows of a table with start <= time < end."""
+        return self.count(name, " AND ".join(_between(name, start_us, end_us)))
+
     def scan(
         self,
         name: str,
@@ -217,12 +221,7 @@ class Tables:
         dataset = self.dataset(name)
         if dataset is None:
             return
-        time_name = time_column(name)
-        conditions = []
-        if start_us is not None:
-            conditions.append(f"{time_name} >= {time_literal(start_us)}")
-        if end_us is not None:
-            conditions.append(f"{time_name} < {time_literal(end_us)}")
+        conditions = _between(name, start_us, end_us)
         if batch_after:
             conditions.append(f"batch > {batch_after}")
         if batch_max is not None:
@@ -301,6 +300,16 @@ class Tables:
             for writer, seq in zip(column.dictionary.to_pylist(), highest.tolist(), strict=True):
                 last[writer] = max(seq, last.get(writer, 0))
         return last
+
+
+def _between(name: str, start_us: int | None, end_us: int | None) -> list[str]:
+    """Return the conditions that a time has to meet."""
+    column, conditions = time_column(name), []
+    if start_us is not None:
+        conditions.append(f"{column} >= {time_literal(start_us)}")
+    if end_us is not None:
+        conditions.append(f"{column} < {time_literal(end_us)}")
+    return conditions
 
 
 def time_literal(time_us: int) -> str:
