@@ -40,6 +40,10 @@ _IS_CUSTOM = Condition(METRIC_TYPE, frozenset((CUSTOM,)))
 """Of custom metrics rollups keep the name, which raw rows have in `resource_id`."""
 
 
+USE_MEASURES = ("count", "weight", "value_sum", "value_count", *MEASURED)
+"""What the sections of a usage report read."""
+
+
 class Folded(Rows):
     """A batch of rollup rows. `timestamp` is the start of a bucket."""
 
@@ -75,6 +79,11 @@ class Folded(Rows):
         _, offsets, data = array.buffers()
         ends = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
         return Packed(ends, memoryview(b"" if data is None else data))
+
+
+def weights(rows: Rows) -> Integers | None:
+    """Return how many rows each row stands for; None when each stands for itself."""
+    return rows.counts() if isinstance(rows, Folded) else None
 
 
 def folded(batch: pa.RecordBatch) -> Folded:

@@ -28,6 +28,7 @@ from contextframe_monitoring.core.reports import TimePattern, TrendPoint, UsageR
 from contextframe_monitoring.core.windows import local
 from contextframe_monitoring.query.breakdown import (
     category,
+    left_out,
     page,
     period,
     resolution,
@@ -47,6 +48,7 @@ from contextframe_monitoring.query.documents import (
     Documents,
 )
 from contextframe_monitoring.query.events import EVENT_COLUMNS, Events
+from contextframe_monitoring.query.folded import USE_MEASURES, Folded, weights
 from contextframe_monitoring.query.keys import ColumnKey, TimeKey
 from contextframe_monitoring.query.labels import Labels
 from contextframe_monitoring.query.means import Means
@@ -57,6 +59,9 @@ from contextframe_monitoring.query.sums import Counts, grown
 from contextframe_monitoring.store.schemas import USAGE
 
 _TREND_BUCKETS_MAX = 400
+_FOLDED_HOURS_MAX = 31 * 24
+"""Above it rollups of whole days are read, which know no hours."""
+RAW_ONLY = "unique_resources, top documents and queries, click-through and measures of events"
 _METRIC_KEYS = frozenset({"metric", "kind", "unit", "metric_type", "type"})
 _COLUMNS = ("timestamp", METRIC_TYPE, "agent_id", "resource_id", "value")
 
@@ -67,7 +72,8 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
     events, types = _Uses(scan), _Types()
     detail = _Detail(scan, config) if query.detail else None
     with_metrics = bool(_METRIC_KEYS & {*query.group_by, *query.where})
-    for rows in scan.rows(_COLUMNS if detail is None else (*_COLUMNS, *_Detail.columns)):
+    columns = _COLUMNS if detail is None else (*_COLUMNS, *_Detail.columns)
+    for rows in scan.rows(columns, USE_MEASURES, () if detail is None else detail.cuts):
         masks = types.masks(rows)
         samples = None if with_metrics else masks[CUSTOM]
         counted = rows if samples is None else rows.where(~samples)
@@ -80,6 +86,8 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
     breakdown, more = events.breakdown()
     sections: dict[str, Any] = {"resolution": resolution(scan)}
     notes = scan.notes("no usage in this window")
+    if scan.folded_read:
+        notes.append(left_out(RAW_ONLY if query.detail else "unique_resources"))
     if detail is not None:
         sections, more_notes = detail.sections()
         notes += more_notes
@@ -87,7 +95,7 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
         period=period(query.window),
         total_events=events.total,
         unique_agents=events.agents.distinct(),
-        unique_resources=events.resources.distinct(),
+        unique_resources=None if scan.folded_read else events.resources.distinct(),
         total_document_accesses=events.counts_of(DOCUMENT_ACCESS),
         total_queries=events.counts_of(QUERY),
         breakdown=breakdown,
@@ -148,10 +156,17 @@ class _Uses:
 
     def add(self, rows: Rows, masks: dict[str, Mask | None]) -> None:
         codes, groups = self._scan.grouping.codes(rows), len(self._scan.grouping)
-        self.total += len(rows)
-        self._counts.add(codes, groups)
-        self._values.add(codes, rows.floats("value"), groups)
+        stands = weights(rows)
+        self.total += len(rows) if stands is None else int(stands.sum())
+        self._counts.add(codes, groups, stands)
         self.agents.add(rows)
+        if isinstance(rows, Folded):
+            sums, counts = rows.floats("value_sum"), rows.integers("value_count")
+            self._values.add_sums(codes, sums, counts, groups)
+            for name, mask in masks.items():
+                self._by_type[name] += 0 if mask is None else int(rows.counts()[mask].sum())
+            return
+        self._values.add(codes, rows.floats("value"), groups)
         hidden = np.zeros(len(rows), np.bool_)
         for name, mask in masks.items():
             if mask is not None:
@@ -205,6 +220,13 @@ class _Detail:
         self._trend = _Times(_trend_buckets(query))
         hours = query.window.seconds / 3_600
         self._hours = _Times(buckets(query.window, "hour")) if hours <= BUCKETS_MAX else None
+        self._has_hours = hours <= _FOLDED_HOURS_MAX
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """The times at which a section changes its bucket."""
+        hours = self._hours.starts_us if self._hours is not None and self._has_hours else ()
+        return (*self._trend.starts_us, *hours)
 
     def add_uses(self, rows: Rows) -> None:
         self._trend.add(rows)
@@ -227,17 +249,21 @@ class _Detail:
         metrics, more_metrics = self._metrics.section(self._scan.query.window)
         notes = [f"{more_metrics} more custom metrics"] if more_metrics else []
         exact = self._events.exact and self._metrics.exact
+        pattern = self._hours
+        if self._scan.folded_read:
+            notes += self._metrics.notes()
+            pattern = pattern if self._has_hours else None
         return {
             "resolution": resolution(self._scan, exact=exact),
             "accesses": self._documents.accesses(),
             "top_documents": self._documents.top(),
             "collections": self._documents.collections(),
-            "click_through": self._documents.click_through() if self._documents.total else None,
+            "click_through": self._documents.click_through(),
             "queries": self._searches.by_type(),
             "top_queries": self._searches.top(self._scan.source, self._scan.query),
             "events": self._events.section(),
             "metrics": metrics,
-            "pattern": None if self._hours is None else self._hours.pattern(),
+            "pattern": None if pattern is None else pattern.pattern(),
             "trend": self._trend.trend(),
         }, notes
 
@@ -248,8 +274,12 @@ class _Times:
     def __init__(self, cut: Buckets) -> None:
         self._key, self._counts = TimeKey(cut), Counts()
 
+    @property
+    def starts_us(self) -> tuple[int, ...]:
+        return self._key.buckets.starts_us
+
     def add(self, rows: Rows) -> None:
-        self._counts.add(self._key.codes(rows), len(self._key.buckets))
+        self._counts.add(self._key.codes(rows), len(self._key.buckets), weights(rows))
 
     def _counted(self) -> list[int]:
         size = len(self._key.buckets)
