@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from contextframe_monitoring.core.clock import Clock
@@ -20,9 +20,13 @@ from contextframe_monitoring.duties import Duties, Duty
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
 from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
+from contextframe_monitoring.store.folding import Fold
+from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
+from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
-from contextframe_monitoring.store.purge import Purged, purge, whole_buckets
+from contextframe_monitoring.store.purge import Purged, purge
+from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
 from contextframe_monitoring.store.retention import TrustedTime, expire
 from contextframe_monitoring.store.schemas import TABLES
@@ -51,6 +55,7 @@ class Keeper:
         checkpoint: Callable[[str], None] = no_checkpoint,
         *,
         retention_days: int = 30,
+        levels: Sequence[Level] = LEVELS,
         duties: Mapping[str, Callable[[], Duty]] | None = None,
     ) -> None:
         """Nothing is opened or locked yet. `duties` are seen to while this one keeps."""
@@ -58,10 +63,12 @@ class Keeper:
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         self._retention_days = retention_days
+        self._levels = levels
         self._duties = Duties(duties or {}, self._clock)
         self._time = TrustedTime(self._clock)
         self._lock = FileLock(store.spool_root / KEEPER_LOCK)
         self._drain: Drain | None = None
+        self._fold: Fold | None = None
         self._ledger: Ledger | None = None
         self._commits = 0
         self._engine: Engine | None = None
@@ -92,7 +99,16 @@ class Keeper:
             )
             self._since_us = self._clock.now_us()
             self._drain.resume()
-            finish_removals(self.store.tables, Removals(engine), self._checkpoint)
+            removals = Removals(engine)
+            finish_removals(self.store.tables, removals, self._checkpoint)
+            self._fold = Fold(
+                self.store.tables,
+                Folds(engine),
+                removals,
+                self._clock,
+                self._checkpoint,
+                self._levels,
+            )
             self._commits = max(self.store.tables.fragments(name) for name in TABLES)
             self._note()
         except BaseException:
@@ -111,7 +127,7 @@ class Keeper:
 
     def release(self) -> None:
         """Stop being the keeper."""
-        self._drain = None
+        self._drain = self._fold = None
         self._duties.stop()
         self._lock.release()
 
@@ -131,6 +147,12 @@ class Keeper:
                 self.compact()
         return total
 
+    def fold(self, *, at_once: bool = False) -> None:
+        """Fold the levels of the rollups that are due, or all of them."""
+        if self._fold is not None and self._ledger is not None and (at_once or self._fold.is_due):
+            done, _ = self._ledger.position([])
+            self._fold.run(done, at_once=at_once)
+
     def compact(self) -> None:
         """Take out what has expired, then merge what many small commits left behind."""
         self._commits = 0
@@ -149,14 +171,17 @@ class Keeper:
     def purge(self, selection: Selection) -> Purged:
         """Erase selected records for good, those in the spool included; return what is gone.
 
-        A time is moved back to its whole minute. Raises `StoreError` when the store can't be
-        written or this process does not keep it, `ConflictError` while an import is at work.
+        A time is moved back to its whole minute, or to the bucket of the finest level that
+        reaches so far back. Raises `StoreError` when the store can't be written or this process
+        does not keep it, `ConflictError` while an import is at work.
         """
         if self._ledger is None or not self._lock.held:
             raise StoreError(self.store.uri, "another process keeps it", "end that one first")
-        selection = whole_buckets(selection)
         waiting = self.drain()
+        self.fold(at_once=True)  # what is made anew has then one number on every level
         engine = self.store.create()
+        kept = Folds(engine).watermarks()
+        selection = whole_buckets(selection, kept, Removals(engine).cutoffs())
         forgotten = forget(engine, selection)
         found = purge(
             self.store.tables,
@@ -201,6 +226,7 @@ class Keeper:
         try:
             if self.take():
                 frames = self.drain()
+                self.fold()
                 self._duties.start()
                 error = self._about_unreadable() or self._duties.problem
                 self._compact_daily()
@@ -242,7 +268,10 @@ class Keeper:
 def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
     """Return the keeper of a store as the configuration wants it."""
     return Keeper(
-        store, retention_days=config.metrics_retention_days, duties=_duties_of(store.uri, config)
+        store,
+        retention_days=config.metrics_retention_days,
+        levels=wanted(config.aggregation_intervals),
+        duties=_duties_of(store.uri, config),
     )
 
 

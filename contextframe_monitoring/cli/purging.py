@@ -34,7 +34,7 @@ WAIT_SECONDS = 12.0
 _POLL_SECONDS = 0.2
 
 _SENTENCES = {
-    "rollup_rows": "{:,} rows of the rollups",
+    "rollup_rows": "{:,} rows of the 1m rollups, and what they are part of",
     "rollup_hours": "the rollups of {:,} hour(s) are made anew",
     "rollup_hours_kept": "the rollups of {:,} hour(s) keep what was counted: they hold no session, "
     "and the rows to make them anew from have expired; --before reaches them",
@@ -81,12 +81,11 @@ def purge(
       contextframe-monitoring purge --session 3f2a --yes
       contextframe-monitoring purge --all
     """
-    from contextframe_monitoring.store.purge import whole_buckets
     from contextframe_monitoring.store.store import store_of
 
     found = settings(store, config)
-    chosen = whole_buckets(_selection(before, agent, session, found, everything=everything))
     place = store_of(found)
+    chosen = _whole(place, _selection(before, agent, session, found, everything=everything))
     plan = _counted(place, chosen)
     if dry_run:
         _show(chosen, plan, json=json, dry_run=True)
@@ -129,6 +128,14 @@ def _selection(
         raise InvalidError("what to erase", None, allowed)
     before_us = None if before is None else _moment(before, config.timezone)
     return Selection(before_us=before_us, agent_id=agent, session_id=session)
+
+
+def _whole(store: Store, selection: Selection) -> Selection:
+    from contextframe_monitoring.store.remaking import whole_buckets
+
+    folds, removals = store.folds, store.removals
+    kept = () if folds is None else folds.watermarks()
+    return whole_buckets(selection, kept, {} if removals is None else removals.cutoffs())
 
 
 def _moment(text: str, timezone: str) -> int:

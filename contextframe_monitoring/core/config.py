@@ -36,7 +36,9 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     aggregation_intervals: list[_Interval] = msgspec.field(
         default_factory=lambda: ["1m", "5m", "1h", "1d"]
     )
-    """Levels of the rollups that are wanted. This version writes 1m, whatever stands here."""
+    """Levels of the rollups that are wanted: 1m is always one; 5m is read from 1m, and from 15m
+    where 1m no longer reaches. A level that is taken out loses its rows.
+    """
 
     slow_query_threshold_ms: _Positive = 1000.0
     """An operation or query that takes longer counts as `slow` in reports."""

@@ -137,6 +137,24 @@ def above(packed: Packed, limit: float) -> Integers:
     return np.bincount(owners[is_above], counts, len(sizes)).astype(np.int64)
 
 
+def regrouped(packed: Packed, groups: Integers, group_count: int) -> Packed:
+    """Return one packed histogram for each group: the sum of those with that number in `groups`.
+
+    Works on the cells that are there, so many groups with few cells each cost no wide table.
+    """
+    records = _records(packed)
+    sizes = np.diff(packed.offsets) // RECORD.itemsize
+    cells = np.repeat(np.asarray(groups, np.int64) * _WIDTH - BUCKET_MIN, sizes)
+    cells += records["bucket"]
+    order = np.argsort(cells, kind="stable")
+    cells = cells[order]
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    counts = records["count"].astype(np.int64)[order]
+    totals = np.add.reduceat(counts, starts) if len(starts) else counts
+    used = cells[starts]
+    return _pack(used // _WIDTH, used % _WIDTH + BUCKET_MIN, totals, group_count)
+
+
 def repack(table: Table) -> Packed:
     """Return the table packed: one histogram for each group."""
     groups, columns = np.nonzero(table.counts)

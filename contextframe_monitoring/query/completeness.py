@@ -13,14 +13,16 @@ import pyarrow.compute as pc
 
 from contextframe_monitoring.core.status import Finding, VerifyReport
 from contextframe_monitoring.store.conditions import condition
+from contextframe_monitoring.store.levels import LEVELS, Level
 from contextframe_monitoring.store.removals import PURGE
-from contextframe_monitoring.store.schemas import COST, PERFORMANCE, RAW_TABLES, ROLLUP_1M, USAGE
+from contextframe_monitoring.store.schemas import COST, PERFORMANCE, RAW_TABLES, USAGE
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.spool.segment import LOSS_REASONS
 from contextframe_monitoring.store.store import Store
 
 DAMAGED = "damaged"
 _FINDINGS_MAX = 50
+_SUBJECTS = {PERFORMANCE: "performance", USAGE: "usage", COST: "cost"}
 _SEQ_BITS = 40
 
 
@@ -177,7 +179,7 @@ def _about_losses(lost: Counter[str]) -> list[Finding]:
 
 
 def _about_rollups(store: Store, snapshot: Snapshot) -> list[Finding]:
-    """Compare the sums of the 1m rollups with the raw rows of the same batches.
+    """Compare the sums of every level with the raw rows of the same batches, as far as both reach.
 
     While a purge is under way, or was cut off, they differ: whoever keeps the store next ends it.
     """
@@ -186,30 +188,49 @@ def _about_rollups(store: Store, snapshot: Snapshot) -> list[Finding]:
         return []
     if any(removal.reason == PURGE for removal in removals.unfinished()):
         return []
-    rollup: Counter[str] = Counter()
+    cutoffs, raw_cutoff_us = removals.cutoffs(), removals.raw_cutoff_us()
+    raw: dict[int, tuple[Counter[str], int]] = {}
+    findings = []
+    for level in LEVELS:
+        if level is not LEVELS[0] and snapshot.rollup_floor_us(level) is None:
+            continue
+        reach = max(raw_cutoff_us, cutoffs.get(level.table, 0))
+        since = -(-reach // level.bucket_us) * level.bucket_us
+        if since not in raw:
+            raw[since] = _raw_sums(store, snapshot, since)
+        if _level_sums(snapshot, level, since) != raw[since]:
+            findings.append(_disagreement(level, _level_sums(snapshot, level, since), raw[since]))
+    return findings
+
+
+def _level_sums(snapshot: Snapshot, level: Level, since: int) -> tuple[Counter[str], int]:
+    counts: Counter[str] = Counter()
     nanos = 0
-    columns = ["subject", "count", "nano_usd"]
-    since = max(removals.cutoffs().values(), default=0)
-    for batch in store.tables.scan(ROLLUP_1M, columns, start_us=since, batch_max=snapshot.done):
-        nanos += pc.sum(batch.column(2)).as_py() or 0
-        subjects = batch.column(0).cast("string")  # a dictionary may hold one value twice
-        for subject in pc.unique(subjects).to_pylist():
-            rows = pc.equal(subjects, subject)
-            rollup[subject] += pc.sum(batch.column(1).filter(rows)).as_py() or 0
-    raw: Counter[str] = Counter()
-    raw_nanos = 0
-    for table, subject in ((PERFORMANCE, "performance"), (USAGE, "usage"), (COST, "cost")):
+    for subject in _SUBJECTS.values():
+        for batch in snapshot.rollups(level, subject, ["count", "nano_usd"], since, None):
+            counts[subject] += pc.sum(batch.column(0)).as_py() or 0
+            nanos += pc.sum(batch.column(1)).as_py() or 0
+    return +counts, nanos
+
+
+def _raw_sums(store: Store, snapshot: Snapshot, since: int) -> tuple[Counter[str], int]:
+    counts: Counter[str] = Counter()
+    nanos = 0
+    for table, subject in _SUBJECTS.items():
         column = "amount_nano_usd" if table == COST else "seq"
         for batch in store.tables.scan(table, [column], start_us=since, batch_max=snapshot.done):
-            raw[subject] += batch.num_rows
+            counts[subject] += batch.num_rows
             if table == COST:
-                raw_nanos += pc.sum(batch.column(0)).as_py() or 0
-    if +rollup == +raw and nanos == raw_nanos:
-        return []
-    return [
-        Finding(
-            problem=f"rollups count {dict(rollup)} and {nanos} nano-USD, "
-            f"raw rows {dict(raw)} and {raw_nanos}",
-            remedy="was a table deleted or changed by another program?",
-        )
-    ]
+                nanos += pc.sum(batch.column(0)).as_py() or 0
+    return +counts, nanos
+
+
+def _disagreement(
+    level: Level, found: tuple[Counter[str], int], raw: tuple[Counter[str], int]
+) -> Finding:
+    return Finding(
+        problem=f"rollups of level {level.name} count {dict(found[0])} and {found[1]} nano-USD, "
+        f"raw rows {dict(raw[0])} and {raw[1]}",
+        remedy=f"was a table deleted or changed by another program? `maintain --rebuild "
+        f"{level.name}` makes the level anew as far as finer rows reach",
+    )

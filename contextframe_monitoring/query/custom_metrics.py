@@ -6,6 +6,7 @@ sum, and the sum per second of the window. Filters by attribute read one tag.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -97,8 +98,10 @@ class CustomMetrics:
             return {name: fields[name] for name in fields if name not in {"count", "sum"}}
         kept = {name: fields[name] for name in ("mean", "min", "max")}
         last = float(self._last[group])
-        self._lacks_last = self._lacks_last or last != last
-        return {"last": None if last != last else last, **kept}
+        if math.isnan(last):
+            self._lacks_last = True
+            return kept
+        return {"last": last, **kept}
 
     def _see_last(self, codes: Integers, values: Floats, times: Integers) -> None:
         more = len(self._grouping) - len(self._last)

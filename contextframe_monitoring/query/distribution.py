@@ -51,11 +51,11 @@ class Distribution:
         self, codes: Integers, values: Floats, groups: int, weights: Integers | None = None
     ) -> None:
         """Add finite values; `weights` says how many each one stands for."""
-        if self._counted is None:
-            if weights is None and self._kept + len(values) <= self._exact_rows_max:
-                self._parts.append((codes, values))
-                self._kept += len(values)
-                return
+        fits = weights is None and self._kept + len(values) <= self._exact_rows_max
+        if self._counted is None and fits:
+            self._parts.append((codes, values))
+            self._kept += len(values)
+            return
         self._count().add(codes, values, groups, weights)
 
     def add_folded(self, codes: Integers, rows: Folded, groups: int) -> None:

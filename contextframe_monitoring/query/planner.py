@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from contextframe_monitoring.store.levels import Level
 
-
 _FAR_US = 1 << 62
 """Later than any row."""
 

@@ -1,8 +1,8 @@
 """Clearing: what is written down in `removals` is carried out, whoever wrote it and died.
 
 Each table changes in one Lance commit, so the table itself says whether its rows are gone. A
-retention deletes raw rows and leaves rollups alone. A purge erases: raw rows first, then rollup
-rows, then every older version; it is closed when all of that is done.
+retention deletes rows of one table and leaves the others alone. A purge erases: raw rows first,
+then rollup rows level by level, then every older version; it is closed when all of that is done.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import pyarrow.compute as pc
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.store.conditions import condition
 from contextframe_monitoring.store.erasure import drop_versions, rewrite
+from contextframe_monitoring.store.folds import Folds
+from contextframe_monitoring.store.remaking import remaking
 from contextframe_monitoring.store.removals import PURGE, Removal, Removals
-from contextframe_monitoring.store.rollup import rollup_rows
-from contextframe_monitoring.store.schemas import RAW_TABLES, SCHEMAS, TABLES
-from contextframe_monitoring.store.tables import Tables, time_literal
-
-HOUR_US = 3_600_000_000
+from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_TABLES, TABLES
+from contextframe_monitoring.store.tables import Tables
 
 
 def finish_removals(tables: Tables, removals: Removals, checkpoint: Callable[[str], None]) -> int:
@@ -53,57 +52,22 @@ def row_counts(tables: Tables, name: str, selection: Selection, batch: int) -> d
     return dict(counts)
 
 
-def selected_hours(tables: Tables, selection: Selection, batch: int) -> list[int]:
-    """Return the hours, as microseconds since the epoch, that selected raw rows lie in."""
-    hours: set[int] = set()
-    for name in RAW_TABLES:
-        for rows in tables.scan(name, ["timestamp"], where=condition(name, selection, batch)):
-            moments = pc.divide(rows.column(0).cast(pa.int64()), HOUR_US)
-            hours.update(pc.unique(moments).to_pylist())
-    return [hour * HOUR_US for hour in sorted(hours)]
-
-
 def _erase(
     tables: Tables, removals: Removals, purges: list[Removal], checkpoint: Callable[[str], None]
 ) -> None:
-    since = max(removals.cutoffs().values(), default=0)
+    cutoffs, raw_cutoff_us = removals.cutoffs(), removals.raw_cutoff_us()
+    last = max(removal.batch for removal in purges)
+    folds = Folds(removals.engine)
+    folds.note_merged(dict.fromkeys(ROLLUP_TABLES, last))
+    kept = folds.watermarks()
     for removal in purges:
-        agent = removal.selection.agent_id
-        if removal.hours:
-            spans = [(max(hour, since), hour + HOUR_US) for hour in removal.hours]
-            drop = _within(spans, removal.batch)
-            added = _rebuilt(tables, spans, removal.batch)
-            rewrite(tables, removal.table, drop, agent_id=agent, added=added)
-        else:
+        if removal.table in RAW_TABLES:
             drop = condition(removal.table, removal.selection, removal.batch)
-            rewrite(tables, removal.table, drop, agent_id=agent)
+            added: Iterator[pa.RecordBatch] = iter(())
+        else:
+            drop, added = remaking(tables, removal, kept, cutoffs, raw_cutoff_us)
+        rewrite(tables, removal.table, drop, agent_id=removal.selection.agent_id, added=added)
         checkpoint(f"erased:{removal.table}")
     for name in TABLES:
         drop_versions(tables, name)
     checkpoint("versions")
-
-
-def _within(spans: list[tuple[int, int]], batch: int) -> str:
-    """Return the condition of rollup rows in spans of time; spans that touch become one."""
-    joined: list[tuple[int, int]] = []
-    for span in spans:
-        touches = joined and joined[-1][1] == span[0]
-        joined.append((joined.pop()[0], span[1]) if touches else span)
-    times = [
-        f"(bucket >= {time_literal(start)} AND bucket < {time_literal(end)})"
-        for start, end in joined
-    ]
-    return f"batch <= {batch} AND ({' OR '.join(times)})"
-
-
-def _rebuilt(tables: Tables, spans: list[tuple[int, int]], batch: int) -> Iterator[pa.RecordBatch]:
-    """Yield the rollup rows of the raw rows in spans of time, as if one batch had stored them."""
-    for start, end in spans:
-        raw = {
-            name: pa.Table.from_batches(
-                tables.scan(name, SCHEMAS[name].names, start_us=start, end_us=end, batch_max=batch),
-                SCHEMAS[name],
-            )
-            for name in RAW_TABLES
-        }
-        yield from rollup_rows(raw, batch).to_batches()

@@ -125,8 +125,9 @@ class Drain:
         """Go on behind what the tables hold when the ledger was lost or is an older copy: a
         number that is used twice would hide new rows behind old ones.
         """
-        held = max(self._tables.batch_max(name) for name in TABLES)
-        if held <= self._ledger.last_batch():
+        last = self._ledger.last_batch()
+        held = max(self._tables.batch_max(name, last) for name in TABLES)
+        if not held:
             return
         waiting = {folder.name for folder in writer_folders(self._root)}
         drained: dict[str, int] = {}

@@ -11,24 +11,22 @@ store after a crash finishes up to `closed`; a purge of the same again does the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.store.clearing import (
-    HOUR_US,
     finish_removals,
     row_counts,
-    selected_hours,
 )
 from contextframe_monitoring.store.conditions import condition
 from contextframe_monitoring.store.ledger import Ledger
+from contextframe_monitoring.store.remaking import HOUR_US, selected_hours
 from contextframe_monitoring.store.removals import PURGE, Removal, Removals
-from contextframe_monitoring.store.rollup import BUCKET_US
 from contextframe_monitoring.store.rows import decode
-from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_1M
+from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_1M, ROLLUP_TABLES
 from contextframe_monitoring.store.spool.blotting import blot
 from contextframe_monitoring.store.spool.reader import (
     QUARANTINE,
@@ -43,7 +41,7 @@ from contextframe_monitoring.store.tables import Tables
 class Purged:
     """What a purge took out, or would take out: rows by table, frames, files.
 
-    `rollup_rows` is None where rollup rows are made anew instead of taken out, for
+    `rollup_rows` are those of the 1m level, None where they are made anew instead of taken out, for
     `rollup_hours` hours. `rollup_hours_kept` are hours whose rollups can't be made anew.
     `waiting` frames were drained first; `frames_blotted` stood in segments that living writers
     hold; `newer_segments` were written by a newer program and stay. `facts_forgotten` are facts of
@@ -62,13 +60,6 @@ class Purged:
     facts_forgotten: int = 0
 
 
-def whole_buckets(selection: Selection) -> Selection:
-    """Return the selection with its time moved back to where a bucket of the rollups begins."""
-    if selection.before_us is None:
-        return selection
-    return replace(selection, before_us=selection.before_us // BUCKET_US * BUCKET_US)
-
-
 def planned(
     tables: Tables, removals: Removals | None, spool: Path, selection: Selection, done: int
 ) -> tuple[Purged, list[Removal]]:
@@ -76,8 +67,7 @@ def planned(
 
     Nothing is changed. Frames in the spool are not in it.
     """
-    cutoffs = removals.cutoffs() if removals is not None else {}
-    since = max(cutoffs.values(), default=0)
+    since = removals.raw_cutoff_us() if removals is not None else 0
     counts = {name: row_counts(tables, name, selection, done) for name in RAW_TABLES}
     found = Purged(rows={name: sum(by_writer.values()) for name, by_writer in counts.items()})
     hours: list[int] = []
@@ -92,7 +82,8 @@ def planned(
     found.quarantined = sum(meant for _, meant in aside)
     found.quarantined_kept = len(aside) - found.quarantined
     written = [_removal(name, selection, done, counts=counts[name]) for name in RAW_TABLES]
-    return found, [*written, _removal(ROLLUP_1M, selection, done, hours=hours)]
+    written += [_removal(name, selection, done, hours=hours) for name in ROLLUP_TABLES]
+    return found, written
 
 
 def _removal(

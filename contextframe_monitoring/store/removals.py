@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from contextframe_monitoring.core.selection import Selection
+from contextframe_monitoring.store.schemas import RAW_TABLES
 from contextframe_monitoring.store.state import metadata
 
 RETENTION, PURGE = "retention", "purge"
@@ -75,17 +76,17 @@ class Removals:
 
     def __init__(self, engine: sa.Engine) -> None:
         """Use an engine that `open_state` returned."""
-        self._engine = engine
+        self.engine = engine
 
     def open(self, *removals: Removal) -> None:
         """Write down, durably and all at once, which rows are about to go."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             for removal in removals:
                 _write(connection, removal)
 
     def unfinished(self) -> list[Removal]:
         """Return what is written down and not closed, in the order of the tables' names."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             found = connection.execute(sa.select(_removals)).all()
             counts = connection.execute(sa.select(_removed)).all()
             hours = connection.execute(sa.select(_hours).order_by(_hours.c.hour_us)).all()
@@ -105,7 +106,7 @@ class Removals:
 
     def close(self, *removals: Removal) -> None:
         """Declare removals done, all at once, and add their rows to what has expired."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             for removal in removals:
                 _forget(connection, removal)
                 for writer, count in removal.counts.items():
@@ -113,12 +114,22 @@ class Removals:
 
     def cutoffs(self) -> dict[str, int]:
         """Return up to which time rows of each table were taken out for their age alone."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             return {r.table_name: r.cutoff_us for r in connection.execute(sa.select(_cutoffs))}
+
+    def raw_cutoff_us(self) -> int:
+        """Return from which time on all raw tables hold everything, 0 for ever."""
+        cutoffs = self.cutoffs()
+        return max((cutoffs.get(name, 0) for name in RAW_TABLES), default=0)
+
+    def raise_cutoff(self, name: str, cutoff_us: int) -> None:
+        """Say that a table holds nothing before a time, or not all of it."""
+        with self.engine.begin() as connection:
+            _raise_cutoff(connection, name, cutoff_us)
 
     def expired(self) -> dict[str, int]:
         """Return how many rows of each writer were taken out."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             total = sa.func.sum(_expired.c.count)
             found = connection.execute(
                 sa.select(_expired.c.writer, total).group_by(_expired.c.writer)

@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 
 from contextframe_monitoring.core import histogram
 from contextframe_monitoring.store.fact_counts import fact_counts
+from contextframe_monitoring.store.levels import LEVELS
+from contextframe_monitoring.store.merging import encoded, grouped
 from contextframe_monitoring.store.schemas import (
     COST,
     LABEL,
@@ -24,7 +26,7 @@ from contextframe_monitoring.store.schemas import (
     USAGE,
 )
 
-BUCKET_US = 60_000_000
+BUCKET_US = LEVELS[0].bucket_us
 UNPRICED = "unpriced"
 """The `status` of cost rows without a price: what they hold must be told apart."""
 _Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -114,9 +116,9 @@ def rollup_rows(raw: Mapping[str, pa.Table], batch: int) -> pa.Table:
 
 
 def _deltas(name: str, table: pa.Table, batch: int) -> pa.Table:
-    keys = {key: _label(column(table)) for key, column in _KEYS[name].items()}
+    keys = {key: encoded(column(table)) for key, column in _KEYS[name].items()}
     bucket = _ints(table["timestamp"].cast(pa.int64())) // BUCKET_US
-    group, first = _groups(bucket, list(keys.values()))
+    group, first = grouped(bucket, list(keys.values()))
     size = len(first)
     columns: dict[str, Any] = {
         "bucket": pa.array(bucket[first] * BUCKET_US, pa.int64()).cast(TIME),
@@ -141,29 +143,6 @@ def _deltas(name: str, table: pa.Table, batch: int) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=ROLLUP_SCHEMA)
 
 
-def _label(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    text = _whole(pc.cast(column, pa.string()).combine_chunks())
-    return text.dictionary_encode().cast(LABEL)
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return one array: `combine_chunks` of a chunked array without chunks leaves it chunked."""
-    return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-
-
-def _groups(bucket: _Ints, keys: list[pa.DictionaryArray]) -> tuple[_Ints, _Ints]:
-    """Return the group of each row, and the first row of each group."""
-    _, code = np.unique(bucket, return_inverse=True)
-    for key in keys:
-        values = len(key.dictionary) + 1
-        if values == 1:
-            continue
-        index = key.indices.fill_null(len(key.dictionary)).to_numpy(zero_copy_only=False)
-        _, code = np.unique(code.astype(np.int64) * values + index, return_inverse=True)
-    _, first, group = np.unique(code, return_index=True, return_inverse=True)
-    return group, first
-
-
 def _values(name: str, table: pa.Table) -> _Floats:
     """Return what is measured of each row: a duration, or a custom metric's value; NaN where
     nothing is.
@@ -179,8 +158,7 @@ def _values(name: str, table: pa.Table) -> _Floats:
 
 def _facts(group: _Ints, size: int, table: pa.Table) -> dict[str, pa.Array]:
     """Return the facts of each group, and how many of them have no price."""
-    metadata = pc.cast(table["metadata"], pa.string()).combine_chunks().dictionary_encode()
-    facts = fact_counts(_whole(metadata))
+    facts = fact_counts(encoded(table["metadata"]))
     unknown = pc.is_null(table["amount_nano_usd"]).to_numpy()
     return {
         "weight": _integers(_sum(group, size, facts)),

@@ -23,9 +23,10 @@ TIME = pa.timestamp("us", tz="UTC")
 _STRINGS = pa.list_(pa.string())
 
 USAGE, PERFORMANCE, COST = "usage_metrics", "performance_metrics", "cost_metrics"
-ROLLUP_1M = "rollup_1m"
+ROLLUP_1M, ROLLUP_15M, ROLLUP_1H, ROLLUP_1D = "rollup_1m", "rollup_15m", "rollup_1h", "rollup_1d"
 RAW_TABLES = (USAGE, PERFORMANCE, COST)
-TABLES = (*RAW_TABLES, ROLLUP_1M)
+ROLLUP_TABLES = (ROLLUP_1M, ROLLUP_15M, ROLLUP_1H, ROLLUP_1D)
+TABLES = (*RAW_TABLES, *ROLLUP_TABLES)
 
 
 def _field(name: str, kind: pa.DataType, meaning: str, *, required: bool = False) -> pa.Field:
@@ -156,7 +157,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     USAGE: USAGE_SCHEMA,
     PERFORMANCE: PERFORMANCE_SCHEMA,
     COST: COST_SCHEMA,
-    ROLLUP_1M: ROLLUP_SCHEMA,
+    **dict.fromkeys(ROLLUP_TABLES, ROLLUP_SCHEMA),
 }
 
 

@@ -2,7 +2,8 @@
 
 In this order nothing is missed or seen twice: (1) read the spools, (2) read the ledger's last
 done batch and drained numbers, (3) read the tables with `batch <= done`, (4) add the frames of
-(1) beyond the numbers of (2).
+(1) beyond the numbers of (2). How far the rollups are folded is read before (2): a level then
+never holds more than the done batches.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contextframe_monitoring.core.errors import StoreError
-from contextframe_monitoring.store.levels import Level
+from contextframe_monitoring.store.levels import LEVELS, Level, finer
 from contextframe_monitoring.store.rows import Stored, decode, rows
 from contextframe_monitoring.store.schemas import TIME
 from contextframe_monitoring.store.spool.reader import WriterView, read_spool
@@ -28,13 +29,15 @@ class Snapshot:
 
     def __init__(self, store: Store) -> None:
         """Look at spools and ledger. Raises `StoreError` when the store can't be used."""
-        self._tables = store.tables
+        self._store, self._tables = store, store.tables
         try:
             self.writers: list[WriterView] = read_spool(store.spool_root)
         except OSError as error:
             raise StoreError(
                 store.uri, f"its spool can't be read ({error.strerror})", "run doctor"
             ) from error
+        folds = store.folds
+        self._marks = {} if folds is None else folds.watermarks()
         ledger = store.ledger
         names = [writer.writer for writer in self.writers]
         self.done, self.drained = ledger.position(names) if ledger is not None else (0, {})
@@ -108,25 +111,65 @@ class Snapshot:
             )
 
     def rollups(
-        self, level: Level, subject: str, columns: Sequence[str], start_us: int, end_us: int
+        self,
+        level: Level,
+        subject: str,
+        columns: Sequence[str],
+        start_us: int | None,
+        end_us: int | None,
     ) -> Iterator[pa.RecordBatch]:
-        """Yield rollup rows of a subject whose sum is everything that done batches hold in the
-        window, each fact once. Start and end are multiples of the level's bucket length; rows of
-        finer levels may be among them.
+        """Yield rollup rows of a subject with start <= bucket < end, both multiples of the level's
+        bucket, that add up to everything that done batches hold there, each fact once.
+
+        Rows that are not folded yet come from finer levels. Where a level is not kept, all rows do.
+        Raises `StoreError` when this look is so old that its rows have been merged with others.
         """
-        if self.done:
-            yield from self._tables.scan(
-                level.table,
-                columns,
-                start_us=start_us,
-                end_us=end_us,
-                batch_max=self.done,
-                where=f"subject = '{subject}'",
+        low = 0
+        for source in (level, *finer(level)):
+            high = min(self._mark(source), self.done)
+            if low < high:
+                rows = self._tables.scan(
+                    source.table,
+                    columns,
+                    start_us=start_us,
+                    end_us=end_us,
+                    batch_after=low,
+                    batch_max=high,
+                    where=f"subject = '{subject}'",
+                )
+                first = next(rows, None)  # from here on, the table's version is pinned
+                self._check_merged(source, low, high)
+                if first is not None:
+                    yield first
+                    yield from rows
+            low = max(low, high)
+
+    def _mark(self, level: Level) -> int:
+        """Return up to which batch a level holds everything."""
+        return self.done if level is LEVELS[0] else self._marks.get(level.name, 0)
+
+    def _check_merged(self, level: Level, low: int, high: int) -> None:
+        folds = self._store.folds
+        merged = 0 if folds is None else folds.merged().get(level.table, 0)
+        if merged > high or 0 < low < merged:
+            raise StoreError(
+                self._store.uri, "its rollups have changed since this look at it", "ask again"
             )
 
     def rollup_floor_us(self, level: Level) -> int | None:
-        """Return how far back a level reaches, None when nothing is there."""
-        return self._tables.oldest_us(level.table) if self.done else None
+        """Return from which time on a level holds everything that done batches do; None when it is
+        not kept or holds nothing.
+        """
+        if level.name not in self._marks and level is not LEVELS[0]:
+            return None
+        tables = [source.table for source in (level, *finer(level))]
+        moments = [self._tables.oldest_us(table) for table in tables]
+        oldest = min((moment for moment in moments if moment is not None), default=None)
+        removals = self._store.removals
+        cutoff = None if removals is None else removals.cutoffs().get(level.table)
+        if oldest is None or cutoff is None:
+            return oldest
+        return max(oldest, cutoff)
 
     def is_small(self, table: str, start_us: int, end_us: int, rows_max: int) -> bool:
         """Return whether a table has at most so many drained rows with start <= time < end."""

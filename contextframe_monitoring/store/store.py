@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import StoreError
+from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.ledger import Ledger
 from contextframe_monitoring.store.machine import (
     default_store,
@@ -36,6 +37,7 @@ class Store:
             raise StoreError(uri, "it is a file", "name a folder with --store")
         self._engine: sa.Engine | None = None
         self._identity: tuple[int, int] | None = None
+        self._folds: Folds | None = None
 
     @property
     def state_folder(self) -> Path:
@@ -77,6 +79,17 @@ class Store:
         """What was taken out on purpose, None while nothing was ever drained."""
         engine = self.engine
         return None if engine is None else Removals(engine)
+
+    @property
+    def folds(self) -> Folds | None:
+        """How far the rollups are folded, None while no keeper that folds was ever there."""
+        engine = self.engine
+        if engine is None:
+            return None
+        if self._folds is None or self._folds.engine is not engine:
+            there = sa.inspect(engine).has_table("folds")
+            self._folds = Folds(engine) if there else None
+        return self._folds
 
     def make_folders(self) -> None:
         """Make the folders of spool and state. Raises `StoreError` where that is impossible."""

@@ -135,7 +135,7 @@ class Tables:
             self._open[name] = dataset
         return dataset
 
-    def append(self, name: str, rows: pa.Table) -> None:
+    def append(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Append rows in one commit; what was written is durable only after `sync`."""
         dataset = self.create(name)
         with self.explained(name, "written"):
@@ -184,9 +184,12 @@ class Tables:
         """Return whether a table holds rows of a batch."""
         return self.count(name, f"batch = {batch}") > 0
 
-    def batch_max(self, name: str) -> int:
-        """Return the highest batch that a table holds rows of, 0 when it holds none."""
-        batches = (pc.max(batch.column(0)).as_py() for batch in self.scan(name, ["batch"]))
+    def batch_max(self, name: str, after: int = 0) -> int:
+        """Return the highest batch above `after` that a table holds rows of, 0 when there is
+        none.
+        """
+        rows = self.scan(name, ["batch"], batch_after=after)
+        batches = (pc.max(batch.column(0)).as_py() for batch in rows)
         return max((batch for batch in batches if batch is not None), default=0)
 
     def count(self, name: str, where: str | None = None) -> int:

@@ -41,6 +41,9 @@ STEPS = [
     "sync",
     "done",
     "unlink",
+    *(f"fold:{step}:rollup_15m" for step in ("append", "sync", "done")),
+    *(f"fold:{step}:rollup_1h" for step in ("append", "sync", "done")),
+    *(f"fold:{step}:rollup_1d" for step in ("append", "sync", "done")),
 ]
 Seqs = Counter[tuple[str, int]]
 
@@ -166,6 +169,7 @@ def test_a_keeper_killed_at_any_step_leaves_everything_to_the_next_one(tmp_path:
         keeper = Keeper(store)
         assert keeper.take(), step
         keeper.drain()
+        keeper.fold(at_once=True)
         keeper.release()
         assert stored_in(store) == seen_by_a_reader(Snapshot(store)) == expected, step
         report = verify(store)

@@ -17,10 +17,13 @@ from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.query.completeness import verify
+from contextframe_monitoring.store.levels import LEVELS
 from contextframe_monitoring.store.purge import Purged
-from contextframe_monitoring.store.schemas import ROLLUP_1M, TABLES
+from contextframe_monitoring.store.schemas import TABLES
+from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
 from tests.clocks import DAY_US, NOW_US, ManualClock
+from tests.store.summed import SUBJECTS, assert_levels_are_raw
 
 MINUTE_US = 60_000_000
 EARLIEST_US = (NOW_US - 40 * DAY_US) // MINUTE_US * MINUTE_US
@@ -100,9 +103,17 @@ def holders(store: Store, *words: str) -> list[str]:
 
 
 def rolled_up(store: Store) -> int:
-    return sum(
-        pc.sum(rows.column(0)).as_py() or 0 for rows in store.tables.scan(ROLLUP_1M, ["count"])
-    )
+    """What the levels count: all the same."""
+    snapshot = Snapshot(store)
+    (total,) = {
+        sum(
+            pc.sum(rows.column(0)).as_py() or 0
+            for subject in SUBJECTS
+            for rows in snapshot.rollups(level, subject, ["count"], None, None)
+        )
+        for level in LEVELS
+    }
+    return total
 
 
 def test_an_agent_goes_from_every_byte_of_the_store(store: Store, recorder: Recorder) -> None:
@@ -168,6 +179,16 @@ def test_time_goes_from_rows_and_rollups(store: Store, recorder: Recorder) -> No
     assert proof(store) == (60, 60, True)
 
 
+def test_a_time_within_a_day_leaves_the_rest_of_the_day(store: Store, recorder: Recorder) -> None:
+    record(recorder, 2_000, days_ago=1.2)  # over eight hours and across midnight
+    for days_ago in (1.1, 1.0):
+        purged(store, Selection(before_us=round(NOW_US - days_ago * DAY_US)))
+        assert_levels_are_raw(store)
+    purged(store, Selection(before_us=round(NOW_US - 0.95 * DAY_US), agent_id="bob"))
+    assert_levels_are_raw(store)
+    assert verify(store).complete
+
+
 def test_a_minute_that_has_begun_is_spared(store: Store, recorder: Recorder) -> None:
     record(recorder, 4, days_ago=NOW_US % MINUTE_US / DAY_US)  # four in one minute
     found = purged(store, Selection(before_us=NOW_US + MINUTE_US // 6))
@@ -190,7 +211,7 @@ def test_all_goes_and_recording_goes_on(store: Store, recorder: Recorder) -> Non
     record(recorder, 10, GHOST, GHOST_SESSION)
     assert purged(store, Selection()).frames_blotted == 30
     assert holders(store, GHOST, GHOST_SESSION) == []
-    assert [store.tables.count(name) for name in TABLES] == [0, 0, 0, 0]
+    assert [store.tables.count(name) for name in TABLES] == [0] * len(TABLES)
     record(recorder, 2)
     assert proof(store) == (0, 30, True)
     keeper = Keeper(store, ManualClock())
@@ -216,6 +237,9 @@ STEPS = (
     "erased:performance_metrics",
     "erased:cost_metrics",
     "erased:rollup_1m",
+    "erased:rollup_15m",
+    "erased:rollup_1h",
+    "erased:rollup_1d",
     "versions",
     "closed",
     "spool",
@@ -230,7 +254,9 @@ SELECTIONS = {
 
 
 CRASHES = [(kind, step) for step in STEPS for kind in ("agent", "session")]
-CRASHES += [(kind, step) for step in ("erased:rollup_1m", "versions") for kind in ("time", "all")]
+CRASHES += [
+    (kind, step) for step in ("erased:rollup_1m", "erased:rollup_1d") for kind in ("time", "all")
+]
 
 
 @pytest.mark.parametrize(("kind", "step"), CRASHES)
@@ -344,4 +370,4 @@ def test_whatever_is_purged_the_rest_stands_and_the_sums_agree(
         ]
     total = sum(run[3] for run in runs)
     assert proof(store) == (3 * len(left), 3 * (total - len(left)), True)
-    assert rolled_up(store) == 3 * len(left)
+    assert_levels_are_raw(store)

@@ -1,0 +1,126 @@
+"""Merging rollup rows: those of one bucket and one group become one. A sum of sums, in any order.
+
+Bucket, batch and group keys tell rows apart; integer measures, histograms and zeros add up, `min`
+and `max` are the least and the greatest, and what no row knows stays null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from contextframe_monitoring.core import histogram
+from contextframe_monitoring.store.schemas import (
+    LABEL,
+    ROLLUP_KEYS,
+    ROLLUP_SCHEMA,
+    ROLLUP_SUMS,
+    TIME,
+)
+
+_Ints = NDArray[np.int64]
+_KEYS = ("subject", *ROLLUP_KEYS)
+
+
+def merged(parts: Iterable[pa.RecordBatch], bucket_us: int, batch: int) -> pa.Table:
+    """Return the rows of ROLLUP_SCHEMA as rows of a level whose buckets are that long, all of
+    `batch`, ordered by time.
+    """
+    table = pa.Table.from_batches(parts, ROLLUP_SCHEMA)
+    if not table.num_rows:
+        return ROLLUP_SCHEMA.empty_table()
+    bucket = _ints(table["bucket"].cast(pa.int64())) // bucket_us * bucket_us
+    labels = {name: encoded(table[name]) for name in _KEYS}
+    group, first = grouped(bucket, list(labels.values()))
+    size = len(first)
+    columns: dict[str, pa.Array] = {
+        "bucket": pa.array(bucket[first]).cast(TIME),
+        "batch": pa.array(np.full(size, batch, np.int64)),
+        **{name: label.take(pa.array(first)) for name, label in labels.items()},
+        **{name: _total(table[name], group, size) for name in (*ROLLUP_SUMS, "zeros")},
+        **{name: _sum(table[name], group, size) for name in ("sum", "value_sum")},
+        "min": _extreme(table["min"], group, size, np.minimum, np.inf),
+        "max": _extreme(table["max"], group, size, np.maximum, -np.inf),
+        "histogram": _histograms(table["histogram"], group, size),
+    }
+    arrays = [
+        columns[field.name].cast(field.type)
+        if field.name in columns
+        else pa.nulls(size, field.type)
+        for field in ROLLUP_SCHEMA
+    ]
+    return pa.Table.from_arrays(arrays, schema=ROLLUP_SCHEMA)
+
+
+def grouped(bucket: _Ints, labels: list[pa.DictionaryArray]) -> tuple[_Ints, _Ints]:
+    """Return the group of each row, and the first row of each group; groups rise with time."""
+    _, code = np.unique(bucket, return_inverse=True)
+    for label in labels:
+        values = len(label.dictionary) + 1
+        if values == 1 or (values == 2 and not label.null_count):
+            continue
+        index = label.indices.fill_null(len(label.dictionary)).to_numpy(zero_copy_only=False)
+        _, code = np.unique(code.astype(np.int64) * values + index, return_inverse=True)
+    _, first, group = np.unique(code, return_index=True, return_inverse=True)
+    return group, first
+
+
+def encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Return texts or labels as labels of one dictionary with each value in it once: dictionaries
+    that Lance joins hold some twice.
+    """
+    if column.null_count == len(column):
+        return pa.nulls(len(column), pa.string()).dictionary_encode().cast(LABEL)
+    text = pc.cast(column, pa.string()).combine_chunks()
+    whole = pa.concat_arrays(text.chunks) if isinstance(text, pa.ChunkedArray) else text
+    return whole.dictionary_encode().cast(LABEL)
+
+
+def _total(column: pa.ChunkedArray, group: _Ints, size: int) -> pa.Array:
+    known = _known(column, group, size)
+    total = np.zeros(size, np.int64)
+    if known.any():
+        np.add.at(total, group, _ints(pc.fill_null(column, 0)))
+    return pa.array(total, pa.int64(), mask=~known)
+
+
+def _sum(column: pa.ChunkedArray, group: _Ints, size: int) -> pa.Array:
+    values = pc.fill_null(column, 0.0).to_numpy()
+    total = np.bincount(group, weights=values, minlength=size)
+    return pa.array(total, pa.float64(), mask=~_known(column, group, size))
+
+
+def _extreme(column: pa.ChunkedArray, group: _Ints, size: int, better: Any, start: float) -> Any:
+    found = np.full(size, start)
+    better.at(found, group, pc.fill_null(column, start).to_numpy())
+    return pa.array(found, pa.float64(), mask=~_known(column, group, size))
+
+
+def _known(column: pa.ChunkedArray, group: _Ints, size: int) -> NDArray[np.bool_]:
+    """Return which groups have a row that is not null."""
+    if not column.null_count:
+        return np.ones(size, np.bool_)
+    valid = column.is_valid().to_numpy().astype(np.bool_)
+    known: NDArray[np.bool_] = np.bincount(group[valid], minlength=size) > 0
+    return known
+
+
+def _histograms(column: pa.ChunkedArray, group: _Ints, size: int) -> pa.Array:
+    """Return one histogram for each group, empty where nothing was measured."""
+    whole = pa.concat_arrays(pc.fill_null(column, b"").chunks)
+    _, at, data = whole.buffers()
+    offsets = np.frombuffer(at, np.int32)[whole.offset : whole.offset + len(whole) + 1]
+    packed = histogram.Packed(offsets, data if data is not None else b"")
+    found = histogram.regrouped(packed, group, size)
+    buffers = [None, pa.py_buffer(found.offsets.tobytes()), pa.py_buffer(found.data)]
+    return pa.Array.from_buffers(pa.binary(), size, buffers)
+
+
+def _ints(column: pa.ChunkedArray) -> _Ints:
+    values: _Ints = column.to_numpy().astype(np.int64, copy=False)
+    return values
