@@ -53,7 +53,7 @@ OPERATION_COLUMNS = (
 @dataclass(frozen=True, slots=True)
 class Operations:
     """One batch, classified. `timed` is where the latencies come from, None for everywhere. Of
-    rollup rows the latencies stand in `folded`.
+    rollup rows the latencies stand in `folded`, the timed ones only.
     """
 
     outcomes: Small
@@ -89,8 +89,10 @@ class OperationReader:
         requests = outcomes <= _LISTEN
         requests_mask = None if requests.all() else requests
         if isinstance(rows, Folded):
-            timed = np.flatnonzero(outcomes <= _OTHER)
-            return Operations(outcomes, requests_mask, timed, _NO_LATENCIES, rows.counts(), rows)
+            is_timed = (outcomes <= _OTHER) & (rows.integers("duration_count") > 0)
+            timed = None if is_timed.all() else np.flatnonzero(is_timed)
+            folded = rows if timed is None else rows.where(is_timed)
+            return Operations(outcomes, requests_mask, timed, _NO_LATENCIES, rows.counts(), folded)
         latencies = rows.floats("duration_ms")
         measured = np.isfinite(latencies) & (outcomes <= _OTHER)
         timed = None if measured.all() else np.flatnonzero(measured)
@@ -120,12 +122,6 @@ def _weights(rows: Rows) -> Integers | None:
     if pc.min_max(weights).as_py() == {"min": 1, "max": 1}:  # null stands for itself
         return None
     return np.maximum(rows.integers("weight"), 1)
-
-
-def _at(rows: Folded, places: Integers) -> Folded:
-    mask = np.zeros(len(rows), np.bool_)
-    mask[places] = True
-    return rows.where(mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +158,8 @@ class OperationTally:
         self._outcomes.add(cells, groups * _CLASSES, operations.weights)
         timed = operations.at_timed(codes)
         if operations.folded is not None:
-            rows = operations.folded
-            self._add_folded(timed, groups, rows if len(timed) == len(rows) else _at(rows, timed))
+            self._latencies.add_folded(timed, operations.folded, groups)
+            self._slow.add(timed, groups, operations.folded.above(self._slow_ms))
             return
         weights = operations.weights
         weights = None if weights is None else operations.at_timed(weights)
@@ -172,10 +168,6 @@ class OperationTally:
         if len(slow):
             stands = None if weights is None else weights.take(slow)
             self._slow.add(timed.take(slow), groups, stands)
-
-    def _add_folded(self, codes: Integers, groups: int, rows: Folded) -> None:
-        self._latencies.add_folded(codes, rows, groups)
-        self._slow.add(codes, groups, rows.above(self._slow_ms))
 
     def summaries(self, groups: int) -> tuple[list[Summary], Spread]:
         """Return a summary of each group, and the spread of the latencies."""

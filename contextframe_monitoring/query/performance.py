@@ -209,8 +209,8 @@ class _TrafficSums:
         """Rollups don't tell a sum of 0 from an unknown one, nor estimates from counts."""
         for (name, sums), measure in zip(self._sums.items(), TRAFFIC_MEASURES, strict=True):
             values = rows.integers(measure)
-            values = values if requests is None else values * requests
-            sums.add(nowhere, values, 1, values != 0)
+            whole = values if requests is None else values * requests
+            sums.add(nowhere, whole, 1, values != 0)
             self._estimated = self._estimated or (name.endswith("tokens") and bool(values.any()))
 
     def section(self) -> Traffic:
