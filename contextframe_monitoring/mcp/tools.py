@@ -152,13 +152,14 @@ def _add_reports(server: MCPServer, monitor: Monitor) -> None:
         where: Where = [],  # noqa: B006 - the schema shows the default; nothing changes it
         timezone: Zone = None,
         limit: Limit = 20,
+        exact: bool = False,
         max_tokens: Tokens = TOKENS_DEFAULT,
         cursor: Cursor = None,
     ) -> Annotated[CallToolResult, PerformanceAnswer]:
         """How many operations ran, how fast (p50-p99), and how many failed."""
         return await _report(
-            monitor, "performance", since, until, group_by, where, timezone, limit, max_tokens,
-            cursor,
+            monitor, "performance", since, until, group_by, where, timezone, limit, exact,
+            max_tokens, cursor,
         )  # fmt: skip
 
     @server.tool(annotations=_READS)
@@ -169,13 +170,15 @@ def _add_reports(server: MCPServer, monitor: Monitor) -> None:
         where: Where = [],  # noqa: B006 - the schema shows the default; nothing changes it
         timezone: Zone = None,
         limit: Limit = 20,
+        exact: bool = False,
         max_tokens: Tokens = TOKENS_DEFAULT,
         cursor: Cursor = None,
     ) -> Annotated[CallToolResult, UsageAnswer]:
         """Which documents, queries, events and custom metrics were used, by whom."""
         return await _report(
-            monitor, "usage", since, until, group_by, where, timezone, limit, max_tokens, cursor
-        )
+            monitor, "usage", since, until, group_by, where, timezone, limit, exact, max_tokens,
+            cursor,
+        )  # fmt: skip
 
     @server.tool(annotations=_READS)
     async def get_cost_report(
@@ -185,13 +188,15 @@ def _add_reports(server: MCPServer, monitor: Monitor) -> None:
         where: Where = [],  # noqa: B006 - the schema shows the default; nothing changes it
         timezone: Zone = None,
         limit: Limit = 20,
+        exact: bool = False,
         max_tokens: Tokens = TOKENS_DEFAULT,
         cursor: Cursor = None,
     ) -> Annotated[CallToolResult, CostAnswer]:
         """What was spent in USD, on what, with projection; unknown prices are listed."""
         return await _report(
-            monitor, "cost", since, until, group_by, where, timezone, limit, max_tokens, cursor
-        )
+            monitor, "cost", since, until, group_by, where, timezone, limit, exact, max_tokens,
+            cursor,
+        )  # fmt: skip
 
 
 def _add_status(server: MCPServer, monitor: Monitor) -> None:
@@ -246,6 +251,7 @@ async def _report(
     where: list[str],
     timezone: str | None,
     limit: int,
+    exact: bool,
     max_tokens: int,
     cursor: str | None,
 ) -> CallToolResult:
@@ -258,6 +264,7 @@ async def _report(
             group_by=group_keys(group_by),
             where=filters(where),
             limit=limit,
+            exact=exact,
             cursor=cursor,
         )
         report: Report = await monitor.in_thread(lambda: getattr(monitor.reports, kind)(query))
