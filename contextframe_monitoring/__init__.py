@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from contextframe_monitoring.ingest.usage import UsageTracker
     from contextframe_monitoring.mcp.instrument import instrument
     from contextframe_monitoring.monitor import Monitor
+    from contextframe_monitoring.query.statistics_service import StatisticsService
 
 _HOMES = {
     "BandwidthPricing": "core.pricing_config",
@@ -39,6 +40,7 @@ _HOMES = {
     "OperationContext": "ingest.operation",
     "PerformanceMonitor": "ingest.performance",
     "PricingConfig": "core.pricing_config",
+    "StatisticsService": "query.statistics_service",
     "StoragePricing": "core.pricing_config",
     "UsageTracker": "ingest.usage",
     "instrument": "mcp.instrument",
@@ -56,6 +58,7 @@ __all__ = [
     "OperationContext",
     "PerformanceMonitor",
     "PricingConfig",
+    "StatisticsService",
     "StoragePricing",
     "UsageTracker",
     "instrument",

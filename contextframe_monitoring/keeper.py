@@ -10,26 +10,28 @@ import os
 import platform
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import MonitoringError, StoreError
+from contextframe_monitoring.core.retention_settings import RetentionSettings, days_by_table
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.duties import Duties, Duty
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
+from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
-from contextframe_monitoring.store.folding import Fold
 from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
+from contextframe_monitoring.store.maintenance import Maintenance, Wishes
 from contextframe_monitoring.store.purge import Purged, purge
 from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
-from contextframe_monitoring.store.retention import TrustedTime, expire
-from contextframe_monitoring.store.schemas import TABLES
+from contextframe_monitoring.store.retention import TrustedTime
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.state import forget_traces
 from contextframe_monitoring.store.store import Store
@@ -55,6 +57,7 @@ class Keeper:
         checkpoint: Callable[[str], None] = no_checkpoint,
         *,
         retention_days: int = 30,
+        retention: RetentionSettings | None = None,
         levels: Sequence[Level] = LEVELS,
         duties: Mapping[str, Callable[[], Duty]] | None = None,
     ) -> None:
@@ -62,13 +65,14 @@ class Keeper:
         self.store = store
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
-        self._retention_days = retention_days
-        self._levels = levels
+        retention = retention or RetentionSettings()
+        days = days_by_table(retention, retention_days)
+        self._wishes = Wishes(levels=levels, days=days, archive=_archive(retention))
         self._duties = Duties(duties or {}, self._clock)
         self._time = TrustedTime(self._clock)
         self._lock = FileLock(store.spool_root / KEEPER_LOCK)
         self._drain: Drain | None = None
-        self._fold: Fold | None = None
+        self._maintenance: Maintenance | None = None
         self._ledger: Ledger | None = None
         self._commits = 0
         self._engine: Engine | None = None
@@ -99,17 +103,13 @@ class Keeper:
             )
             self._since_us = self._clock.now_us()
             self._drain.resume()
-            removals = Removals(engine)
-            finish_removals(self.store.tables, removals, self._checkpoint)
-            self._fold = Fold(
-                self.store.tables,
-                Folds(engine),
-                removals,
-                self._clock,
-                self._checkpoint,
-                self._levels,
+            archive = self._wishes.archive
+            finish_removals(self.store.tables, Removals(engine), self._checkpoint, archive)
+            self._maintenance = Maintenance(
+                self.store.tables, engine, self._clock, self._time, self._checkpoint, self._wishes
             )
-            self._commits = max(self.store.tables.fragments(name) for name in TABLES)
+            self._maintenance.make_missing()
+            self._commits = self._maintenance.commits
             self._note()
         except BaseException:
             self.release()
@@ -127,7 +127,7 @@ class Keeper:
 
     def release(self) -> None:
         """Stop being the keeper."""
-        self._drain = self._fold = None
+        self._drain = self._maintenance = None
         self._duties.stop()
         self._lock.release()
 
@@ -149,24 +149,19 @@ class Keeper:
 
     def fold(self, *, at_once: bool = False) -> None:
         """Fold the levels of the rollups that are due, or all of them."""
-        if self._fold is not None and self._ledger is not None and (at_once or self._fold.is_due):
-            done, _ = self._ledger.position([])
-            self._fold.run(done, at_once=at_once)
+        if self._maintenance is not None:
+            self._maintenance.fold(at_once=at_once)
 
     def compact(self) -> None:
         """Take out what has expired, then merge what many small commits left behind."""
         self._commits = 0
-        ledger, removals = self._ledger, self.store.removals
-        if ledger is None or removals is None:
-            return
-        now = self._time.now_us()
-        if now is not None:
-            done, _ = ledger.position()
-            days = self._retention_days
-            expire(self.store.tables, removals, done, now, days, self._checkpoint)
-            ledger.forget_batches(now)
-        for name in TABLES:
-            self.store.tables.compact(name)
+        if self._maintenance is not None:
+            self._maintenance.run()
+
+    def rebuild(self) -> None:
+        """Make the rollups anew from raw rows, as far back as these reach. Raises `StoreError`."""
+        if self._maintenance is not None:
+            self._maintenance.rebuild()
 
     def purge(self, selection: Selection) -> Purged:
         """Erase selected records for good, those in the spool included; return what is gone.
@@ -270,9 +265,15 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
     return Keeper(
         store,
         retention_days=config.metrics_retention_days,
+        retention=config.retention,
         levels=wanted(config.aggregation_intervals),
         duties=_duties_of(store.uri, config),
     )
+
+
+def _archive(retention: RetentionSettings) -> Archive | None:
+    path = retention.archive_path
+    return None if path is None else Archive(Path(path).expanduser().absolute())
 
 
 def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Duty]]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from contextframe_monitoring.export.exporter import Exported, MetricsExporter
     from contextframe_monitoring.query.reports import Reports
     from contextframe_monitoring.query.statistics import UsageStats
+    from contextframe_monitoring.query.statistics_service import StatisticsService
     from contextframe_monitoring.store.store import Store
 
 _T = TypeVar("_T")
@@ -106,6 +107,13 @@ class Monitor:
         from contextframe_monitoring.query.reports import Reports
 
         return Reports(self.store, self.config, self.clock)
+
+    @cached_property
+    def statistics(self) -> StatisticsService:
+        """The statistics of a period."""
+        from contextframe_monitoring.query.statistics_service import StatisticsService
+
+        return StatisticsService(self)
 
     @cached_property
     def exporter(self) -> MetricsExporter:

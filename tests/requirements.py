@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.requirements_cost import COST
 from tests.requirements_seeds import SEED_000, SEED_001, SEED_002, SEED_003, SEED_004
 from tests.requirements_spine import SPINE
 
@@ -38,6 +39,7 @@ SOURCES = {
     "003": ("statistics-api.md", SEED_003),
     "004": ("metrics-and-logging.md", SEED_004),
     "spine": ("issue 2", SPINE),
+    "cost": ("issue 4", COST),
 }
 """First word of an id -> where its promises are made, and their table."""
 

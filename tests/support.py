@@ -53,3 +53,13 @@ def operations(store: Path, method: str | None = None) -> list[OperationRecord]:
     """Return the operations recorded in a store, of one method when it is given."""
     found = [record for record in recorded(store) if isinstance(record, OperationRecord)]
     return [o for o in found if method is None or o.operation_type == method]
+
+
+def word_vocabulary(path: Path) -> Path:
+    """Write a vocabulary to which every word and every mark is one token, and return its path."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(path))
+    return path

@@ -108,6 +108,7 @@ def table(folder: Path) -> str:
     return "\n".join(rows) + "\n"
 
 
+@pytest.mark.requirement("cost:shown:table")
 def test_the_table_of_rules_that_go_wrong_is_what_the_data_gives(shared_data: Path) -> None:
     found = table(shared_data / "usage" / "claude_code")
     assert found in PAGE.read_text(encoding="utf-8"), f"docs/costs.md should hold:\n\n{found}"

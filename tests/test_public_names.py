@@ -25,6 +25,8 @@ NAMES = {
     "LLMPricing",
     "OperationContext",
     "StoragePricing",
+    # the statistics seed
+    "StatisticsService",
     # the root of all errors
     "MonitoringError",
 }

@@ -40,6 +40,7 @@ HOMES = {
     "pyarrow": {"store", "query", "export"},
     "numpy": {"core", "store", "query", "export"},
     "genai_prices": {"store"},
+    "tokenizers": {"store"},
     "pydantic": {"core", "query", "export", "mcp", "web", "bench"},
     "prometheus_client": {"export", "bench"},
     "opentelemetry": {"ingest", "mcp", "export", "bench"},

@@ -88,7 +88,8 @@ def print_tools(found: CostReport) -> None:
     if not found.tools:
         return
     model = found.tools_model or "a model that is not known: set context_model"
-    console.print(f"context of tools, estimated, read by {model}", markup=False, highlight=False)
+    how = "estimated" if any(row.tokens_estimated for row in found.tools) else "counted"
+    console.print(f"context of tools, {how}, read by {model}", markup=False, highlight=False)
     table = _table("tool", "definition", "growth", "calls", "results", "cost")
     for row in found.tools:
         definition = "-" if row.definition_tokens is None else f"{row.definition_tokens:,}"

@@ -11,6 +11,7 @@ import msgspec
 
 from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
+from contextframe_monitoring.core.retention_settings import RetentionSettings
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
@@ -32,7 +33,7 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     enabled: bool = True
     """False: nothing is recorded, and status says so."""
     metrics_retention_days: _Days = 30
-    """How long raw rows are kept."""
+    """How long raw rows are kept; `[retention]` says it for each table and level."""
     aggregation_intervals: list[_Interval] = msgspec.field(
         default_factory=lambda: ["1m", "5m", "1h", "1d"]
     )
@@ -52,6 +53,11 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     context_model: str | None = None
     """Model that reads what tools answer (`anthropic/claude-sonnet-4-5`): prices the results in
     `report cost --group-by tool`; None: the model that most tokens of the window went through.
+    """
+
+    tokenizer_path: str | None = None
+    """The `tokenizer.json` of that model (extra `tokens`): tokens of tools' definitions, arguments
+    and results are counted with it, message by message; None: they are estimated.
     """
 
     prometheus_enabled: bool = False
@@ -102,6 +108,8 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     budget: BudgetSettings = BudgetSettings()
     """What may be spent."""
+    retention: RetentionSettings = RetentionSettings()
+    """How long it is kept."""
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 _WORD, _WORD_CHAR_OVER_7 = 0.823, 0.145
 _DIGIT_GROUP = 1.036
@@ -26,6 +27,14 @@ _non_ascii = re.compile(r"[^\x00-\x7f]+").findall
 
 SAMPLE_CHARS_MAX = 4096
 """Only so much of a text is looked at; the rest is taken to be like it."""
+
+
+class Vocabulary(Protocol):
+    """A tokenizer whose vocabulary is at hand: it counts where an estimate would guess."""
+
+    def count(self, texts: Sequence[str]) -> int | None:
+        """Return the tokens of the texts; None when they are too long to be counted in passing."""
+        ...
 
 
 def estimate_tokens(text: str) -> int:

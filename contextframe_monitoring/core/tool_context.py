@@ -3,4 +3,6 @@
 from __future__ import annotations
 
 DEFINITION_METRIC = "mcp.tool.definition_tokens"
-"""Custom metric: estimated tokens of a tool's definition; the attribute `tool` names it."""
+"""Custom metric: tokens of a tool's definition; the attribute `tool` names it."""
+EXACT_TOKENS = "tokens=counted"
+"""Attribute of a sample that a vocabulary has counted; without it the number is an estimate."""

@@ -1,4 +1,4 @@
-"""`LineTokens`: the estimated tokens of messages that are seen as raw bytes.
+"""`LineTokens`: the tokens of messages that are seen as raw bytes.
 
 The ratios are those that `instrument` keeps. A message is only decoded when its ratio is due to be
 sampled, and never one of so many parts that it would take many times its size in memory.
@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from contextframe_monitoring.core.tokens import Vocabulary
 from contextframe_monitoring.mcp.lines import LongLine
 from contextframe_monitoring.mcp.message import UNREADABLE
 from contextframe_monitoring.mcp.targets import TARGETS_MAX, TokenRatios
@@ -30,13 +31,14 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 class LineTokens:
     """Tokens of the requests and results that go to one server, per tool and prompt."""
 
-    def __init__(self) -> None:
-        """Know no tool yet."""
+    def __init__(self, vocabulary: Vocabulary | None = None) -> None:
+        """Know no tool yet; with a vocabulary every message is counted."""
+        self.vocabulary = vocabulary
         self._known: dict[tuple[str, str | None], _Ratios] = {}
-        self._shared = {method: _ratios(method) for method in RESULT_TEXTS}
+        self._shared = {method: self._ratios(method) for method in RESULT_TEXTS}
 
     def written(self, method: str, target: str | None, line: bytes | LongLine | None) -> int | None:
-        """Return the estimated tokens that a model wrote into a request; None when unknown."""
+        """Return the tokens that a model wrote into a request; None when unknown."""
         if method not in REQUEST_TEXTS or type(line) is not bytes:
             return None
         ratios = self._known.get((method, target)) or self._shared[method]
@@ -48,7 +50,7 @@ class LineTokens:
     def read(
         self, method: str, target: str | None, line: bytes | LongLine | None, *, succeeded: bool
     ) -> int | None:
-        """Return the estimated tokens that a model reads in a result; None when unknown."""
+        """Return the tokens that a model reads in a result; None when unknown."""
         if method not in RESULT_TEXTS or type(line) is not bytes:
             return None
         ratios = self._known.get((method, target)) or self._met(method, target, succeeded)
@@ -65,12 +67,11 @@ class LineTokens:
         """Remember a tool that answered: names that nothing answers to must not crowd it out."""
         if not succeeded or method not in _NAMED or len(self._known) >= TARGETS_MAX:
             return self._shared[method]
-        self._known[method, target] = ratios = _ratios(method)
+        self._known[method, target] = ratios = self._ratios(method)
         return ratios
 
-
-def _ratios(method: str) -> _Ratios:
-    return TokenRatios(method), TokenRatios(method)
+    def _ratios(self, method: str) -> _Ratios:
+        return TokenRatios(method, self.vocabulary), TokenRatios(method, self.vocabulary)
 
 
 class _Part(Mapping[str, Any]):
@@ -97,5 +98,8 @@ class _Part(Mapping[str, Any]):
         line = self._line
         if sum(map(line.count, (b",", b"{", b"["))) > PARTS_MAX:
             raise ValueError("too many parts")
-        found = _decode(line).get(self._name)
+        message = _decode(line)
+        if isinstance(message, list) and len(message) == 1:
+            message = message[0]  # a batch of one
+        found = message.get(self._name) if isinstance(message, dict) else None
         return found if isinstance(found, dict) else {}

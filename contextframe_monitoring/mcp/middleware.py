@@ -40,6 +40,7 @@ from contextframe_monitoring.mcp.targets import Targets
 from contextframe_monitoring.mcp.texts import content_texts
 from contextframe_monitoring.mcp.traceparent import trace_id_of
 from contextframe_monitoring.mcp.wire import Wire
+from contextframe_monitoring.store.vocabulary import vocabulary_of
 
 _LISTEN = "subscriptions/listen"
 _CANCELLED = "notifications/cancelled"
@@ -79,10 +80,12 @@ class MonitorMiddleware:
         self._connections = Connections(
             monitor.recorder, config.server or bounded_name(server), config.environment
         )
-        self._targets = Targets()
+        vocabulary = vocabulary_of(config)
+        self._estimates = vocabulary is None
+        self._targets = Targets(vocabulary)
         self._causes = causes
         self._opentelemetry = opentelemetry
-        self._definitions = Definitions()
+        self._definitions = Definitions(vocabulary)
         self._texts = config.store_error_texts
         self._text_chars_max = config.text_chars_max
         self.wire = Wire(
@@ -228,7 +231,7 @@ class MonitorMiddleware:
                 result_size=result_size,
                 request_tokens=written,
                 result_tokens=read,
-                tokens_estimated=target.ratios is not None,
+                tokens_estimated=self._estimates and target.ratios is not None,
             )
             self.recorder.end(record)
             if ctx.method == TOOLS_LIST:
@@ -284,7 +287,7 @@ class MonitorMiddleware:
                 result_size=result_size,
                 request_tokens=written,
                 result_tokens=read,
-                tokens_estimated=written is not None or read is not None,
+                tokens_estimated=self._estimates and (written is not None or read is not None),
                 correlation_id=_correlation_id(ctx),
             )
             self._put(ctx, connection, outcome, record)

@@ -97,7 +97,7 @@ class Observer:
             "out": PendingCalls(pending_max),
         }
         self._over = False
-        self._definitions = Definitions()
+        self._definitions = Definitions(self._tokens.vocabulary)
 
     def see(self, direction: Direction, line: Line, at_ns: int) -> None:
         """Look at one line that came by at `at_ns` (monotonic). Nothing from outside makes it
@@ -343,7 +343,8 @@ class Observer:
                 result_size=result_size,
                 request_tokens=call.tokens,
                 result_tokens=tokens,
-                tokens_estimated=call.tokens is not None or tokens is not None,
+                tokens_estimated=self._tokens.vocabulary is None
+                and (call.tokens is not None or tokens is not None),
                 correlation_id=call.correlation_id,
             )
         )

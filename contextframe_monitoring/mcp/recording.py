@@ -14,6 +14,7 @@ from contextframe_monitoring.mcp.line_tokens import LineTokens
 from contextframe_monitoring.mcp.observer import Observer
 from contextframe_monitoring.mcp.peers import Peers, ServerName
 from contextframe_monitoring.store.machine import SystemClock
+from contextframe_monitoring.store.vocabulary import vocabulary_of
 
 _SAY_SECONDS_MAX = 0.5
 
@@ -28,7 +29,7 @@ class Recording:
         self._notice = _Notice()
         self._environment = config.environment
         self._numbers = itertools.count(1)
-        self._tokens = LineTokens()
+        self._tokens = LineTokens(vocabulary_of(config))
         name = name or config.server
         self._server = ServerName(name or known_as, may_say=name is None)
         self._recorder: Recorder | None = None

@@ -2,6 +2,7 @@
 
 Tokens are not counted on every message: for each tool a ratio of tokens to bytes is kept per power
 of two of the size, and is sampled on the first, second, fourth, eighth ... message of that kind.
+Where a vocabulary is given, every message is counted with it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
-from contextframe_monitoring.core.tokens import sampled_tokens
+from contextframe_monitoring.core.tokens import Vocabulary, sampled_tokens
 from contextframe_monitoring.mcp.texts import REQUEST_TEXTS, RESULT_TEXTS
 
 TARGETS_MAX = 512
@@ -20,10 +21,10 @@ TARGETS_MAX = 512
 class _Ratio:
     """Tokens per byte in one direction, by the power of two of the size."""
 
-    __slots__ = ("_counts", "_texts_of", "means")
+    __slots__ = ("_counts", "means", "texts_of")
 
     def __init__(self, texts_of: Callable[[Any], list[str]]) -> None:
-        self._texts_of = texts_of
+        self.texts_of = texts_of
         self._counts: dict[int, int] = {}
         self.means: dict[int, float] = {}
 
@@ -33,7 +34,7 @@ class _Ratio:
         size_class = size_bytes.bit_length()
         mean = self.means.get(size_class)
         if mean is None or sample:
-            ratio = sampled_tokens(self._texts_of(message)) / max(size_bytes, 1)
+            ratio = sampled_tokens(self.texts_of(message)) / max(size_bytes, 1)
             count = self._counts[size_class] = self._counts.get(size_class, 0) + 1
             mean = ratio if mean is None else mean + (ratio - mean) / count
             self.means[size_class] = mean
@@ -43,23 +44,34 @@ class _Ratio:
 class TokenRatios:
     """Tokens per byte of what a model writes to one tool, and of what it reads from it."""
 
-    __slots__ = ("_due", "_interval", "_read", "_read_means", "_written", "_written_means")
+    __slots__ = (
+        "_due",
+        "_interval",
+        "_read",
+        "_read_means",
+        "_vocabulary",
+        "_written",
+        "_written_means",
+    )
 
-    def __init__(self, method: str) -> None:
-        """`method` says where the texts are."""
+    def __init__(self, method: str, vocabulary: Vocabulary | None = None) -> None:
+        """`method` says where the texts are; with a vocabulary they are counted."""
         written, read = REQUEST_TEXTS.get(method), RESULT_TEXTS.get(method)
         self._written = None if written is None else _Ratio(written)
         self._read = None if read is None else _Ratio(read)
         self._written_means = {} if self._written is None else self._written.means
         self._read_means = {} if self._read is None else self._read.means
         self._due = self._interval = 1
+        self._vocabulary = vocabulary
 
     def tokens(
         self, params: Any, request_size: int | None, result: Any, result_size: int | None
     ) -> tuple[int | None, int | None]:
-        """Return the estimated tokens written and read; None where there are none, and where a
-        size is unknown.
+        """Return the tokens written and read; None where there are none, and where a size is
+        unknown.
         """
+        if self._vocabulary is not None:
+            return self._counted(self._vocabulary, params, request_size, result, result_size)
         self._due = due = self._due - 1
         if due and request_size and result_size:  # the common case, without a further call
             written = self._written_means.get(request_size.bit_length())
@@ -74,6 +86,24 @@ class TokenRatios:
             self._read.tokens(result, result_size, sample=not due) if self._read else None,
         )
 
+    def _counted(
+        self,
+        vocabulary: Vocabulary,
+        params: Any,
+        request_size: int | None,
+        result: Any,
+        result_size: int | None,
+    ) -> tuple[int | None, int | None]:
+        written, read = self._written, self._read
+        return (
+            None
+            if written is None or request_size is None
+            else vocabulary.count(written.texts_of(params)),
+            None
+            if read is None or result_size is None
+            else vocabulary.count(read.texts_of(result)),
+        )
+
 
 class Target(NamedTuple):
     """What messages of one method and name have in common; names are bounded."""
@@ -86,8 +116,9 @@ class Target(NamedTuple):
 class Targets:
     """The targets of one server, as far as they are remembered."""
 
-    def __init__(self) -> None:
+    def __init__(self, vocabulary: Vocabulary | None = None) -> None:
         """Know none yet. `known` is there to be read: the quick way to a target."""
+        self._vocabulary = vocabulary
         self.known: dict[tuple[str, str], Target] = {}
         self._shared: dict[str, TokenRatios] = {}
 
@@ -105,12 +136,15 @@ class Targets:
         name = name_of(method, params)
         is_named = params is not None and name is not None and name == params.get("name")
         if is_named and succeeded and len(self.known) < TARGETS_MAX:
-            ratios = TokenRatios(method) if method in RESULT_TEXTS else None
+            ratios = self._ratios(method) if method in RESULT_TEXTS else None
             target = self.known[method, str(name)] = Target(bounded_name(method), name, ratios)
             return target
         if method not in RESULT_TEXTS:
             return Target(bounded_name(method), name, None)
-        return Target(method, name, self._shared.setdefault(method, TokenRatios(method)))
+        return Target(method, name, self._shared.setdefault(method, self._ratios(method)))
+
+    def _ratios(self, method: str) -> TokenRatios:
+        return TokenRatios(method, self._vocabulary)
 
 
 def name_of(method: str, params: Mapping[str, Any] | None) -> str | None:

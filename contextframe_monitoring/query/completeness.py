@@ -231,6 +231,6 @@ def _disagreement(
     return Finding(
         problem=f"rollups of level {level.name} count {dict(found[0])} and {found[1]} nano-USD, "
         f"raw rows {dict(raw[0])} and {raw[1]}",
-        remedy=f"was a table deleted or changed by another program? `maintain --rebuild "
-        f"{level.name}` makes the level anew as far as finer rows reach",
+        remedy="was a table deleted or changed by another program? `maintain --rebuild` makes the "
+        "rollups anew, as far back as raw rows reach",
     )

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from contextframe_monitoring.core.queries import ReportQuery
 from contextframe_monitoring.core.records import OWN_SERVER
 from contextframe_monitoring.core.reports import ToolContext
-from contextframe_monitoring.core.tool_context import DEFINITION_METRIC
+from contextframe_monitoring.core.tool_context import DEFINITION_METRIC, EXACT_TOKENS
 from contextframe_monitoring.core.windows import Window
 from contextframe_monitoring.query.cost_cube import CostCube
 from contextframe_monitoring.query.scan import Scan
@@ -37,6 +37,7 @@ class _Seen:
     definition_tokens: int | None = None
     calls: int = 0
     result_tokens: int | None = None
+    estimated: bool = False
 
 
 def tool_context(
@@ -55,6 +56,7 @@ def tool_context(
             calls=seen.calls,
             result_tokens=seen.result_tokens,
             result_cost=None if seen.result_tokens is None else cost(seen.result_tokens),
+            tokens_estimated=seen.estimated,
         )
         for (server, tool), seen in found.items()
         if include_own or server != OWN_SERVER
@@ -72,7 +74,9 @@ def _add_definitions(source: RowSource, window: Window, found: dict[_Tool, _Seen
             for pair in row["attributes"] or ():
                 if pair.startswith(_PREFIX):
                     tool = (row["server"], pair.removeprefix(_PREFIX))
-                    _note(found.setdefault(tool, _Seen()), time_us, round(row["value"] or 0))
+                    seen = found.setdefault(tool, _Seen())
+                    _note(seen, time_us, round(row["value"] or 0))
+                    seen.estimated |= EXACT_TOKENS not in row["attributes"]
 
 
 def _note(seen: _Seen, time_us: int, tokens: int) -> None:
@@ -89,6 +93,7 @@ def _add_calls(source: RowSource, window: Window, found: dict[_Tool, _Seen]) -> 
             seen.calls += row["target_count"]
             if row["result_tokens_sum"] is not None:
                 seen.result_tokens = (seen.result_tokens or 0) + row["result_tokens_sum"]
+            seen.estimated |= row["tokens_estimated_max"] is True
     for seen in found.values():
         if not seen.calls:
             seen.result_tokens = 0
@@ -96,7 +101,7 @@ def _add_calls(source: RowSource, window: Window, found: dict[_Tool, _Seen]) -> 
 
 def _calls(source: RowSource, window: Window) -> Iterator[dict[str, Any]]:
     """Yield calls and result tokens by server and tool, batch by batch."""
-    columns = ("operation_type", "server", "target", "result_tokens")
+    columns = ("operation_type", "server", "target", "result_tokens", "tokens_estimated")
     text = pa.string()
     for batch in source.batches(PERFORMANCE, columns, window.start_us, window.end_us):
         called = batch.filter(pc.equal(batch.column(0).cast(text), _CALLED))
@@ -105,9 +110,10 @@ def _calls(source: RowSource, window: Window) -> Iterator[dict[str, Any]]:
                 "server": called.column(1).cast(text),
                 "target": called.column(2).cast(text),
                 "result_tokens": called.column(3),
+                "tokens_estimated": called.column(4),
             }
         )
-        sums = [("target", "count"), ("result_tokens", "sum")]
+        sums = [("target", "count"), ("result_tokens", "sum"), ("tokens_estimated", "max")]
         yield from table.group_by(["server", "target"]).aggregate(sums).to_pylist()
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contextframe_monitoring.core.selection import Selection
+from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.conditions import condition
 from contextframe_monitoring.store.erasure import drop_versions, rewrite
 from contextframe_monitoring.store.folds import Folds
@@ -23,9 +24,14 @@ from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_TABLES, TAB
 from contextframe_monitoring.store.tables import Tables
 
 
-def finish_removals(tables: Tables, removals: Removals, checkpoint: Callable[[str], None]) -> int:
+def finish_removals(
+    tables: Tables,
+    removals: Removals,
+    checkpoint: Callable[[str], None],
+    archive: Archive | None = None,
+) -> int:
     """Carry out what is written down; what a crash left half-way is counted once. Return the
-    number of raw rows that it was about.
+    number of raw rows that it was about. Raw rows that have expired go to the archive first.
     """
     found = sorted(removals.unfinished(), key=lambda removal: TABLES.index(removal.table))
     purges = [removal for removal in found if removal.reason == PURGE]
@@ -33,6 +39,9 @@ def finish_removals(tables: Tables, removals: Removals, checkpoint: Callable[[st
         if removal.reason != PURGE:
             where = condition(removal.table, removal.selection, removal.batch)
             if tables.count(removal.table, where):
+                if archive is not None and removal.table in RAW_TABLES:
+                    archive.keep(tables, removal)
+                    checkpoint(f"archived:{removal.table}")
                 tables.delete(removal.table, where)
             checkpoint(f"removed:{removal.table}")
             removals.close(removal)

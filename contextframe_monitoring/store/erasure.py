@@ -10,7 +10,7 @@ or none.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,18 +54,32 @@ def _rewrite(
 ) -> None:
     touched = [f for f in dataset.get_fragments() if _holds(f, drop, agent_id)]
     kept = (batch for fragment in touched for batch in _kept(fragment, drop))
-    fresh = (_relabelled(batch, dataset.schema) for part in (kept, added) for batch in part)
+    fresh = (relabelled(batch, dataset.schema) for part in (kept, added) for batch in part)
+    exchange(tables, name, dataset, touched, (b for b in fresh if b.num_rows))
+
+
+def exchange(
+    tables: Tables,
+    name: str,
+    dataset: Any,
+    removed: Sequence[Any],
+    fresh: Iterable[pa.RecordBatch],
+) -> None:
+    """Put rows in the place of fragments of a table's newest version, in one commit.
+
+    The new files are durable before it, the commit itself after `Tables.sync`.
+    """
     fragments = write_fragments(
-        pa.RecordBatchReader.from_batches(dataset.schema, (b for b in fresh if b.num_rows)),
+        pa.RecordBatchReader.from_batches(dataset.schema, fresh),
         dataset,
         mode="append",
         max_rows_per_file=ROWS_PER_FRAGMENT,
     )
-    if not touched and not fragments:
+    if not removed and not fragments:
         return
     _sync(tables, name, fragments)
     change = lance.LanceOperation.Update(
-        removed_fragment_ids=[fragment.fragment_id for fragment in touched],
+        removed_fragment_ids=[fragment.fragment_id for fragment in removed],
         new_fragments=fragments,
     )
     lance.LanceDataset.commit(dataset, change, read_version=dataset.version)
@@ -77,7 +91,7 @@ def drop_versions(tables: Tables, name: str) -> None:
     Whoever reads an older version at this moment fails. On object storage files of no version
     stay for a week: another host may be about to commit them. Raises `StoreError`.
     """
-    tables.compact(name)
+    tables.settle(name)
     dataset = tables.dataset(name)
     if dataset is not None:
         with tables.explained(name, "cleaned up"):
@@ -103,8 +117,8 @@ def _kept(fragment: Any, drop: str) -> Iterator[pa.RecordBatch]:
     yield from scanner.to_batches()
 
 
-def _relabelled(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return rows whose dictionaries hold what the rows say, and nothing else."""
+def relabelled(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return rows of a table whose dictionaries hold what the rows say, and nothing else."""
     columns = []
     for field in schema:
         column = batch.column(field.name)

@@ -10,7 +10,7 @@ says whether it holds rows beyond its watermark. Only done batches are folded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +19,10 @@ from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.levels import LEVELS, Level, coarser
 from contextframe_monitoring.store.merging import merged
+from contextframe_monitoring.store.remaking import remake_all
 from contextframe_monitoring.store.removals import Removals
-from contextframe_monitoring.store.schemas import ROLLUP_SCHEMA
-from contextframe_monitoring.store.tables import Tables
+from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_SCHEMA
+from contextframe_monitoring.store.tables import Tables, time_literal
 
 ROWS_PER_MERGE = 200_000
 """About so many rows are merged at once: 80 MB."""
@@ -97,9 +98,10 @@ class Fold:
         return moved
 
     def _append(self, source: Level, level: Level, low: int, upto: int) -> None:
+        buckets = self._tables.scan(source.table, ["bucket"], batch_after=low, batch_max=upto)
         rows = (
             batch
-            for span in spans(self._tables, source, level.bucket_us, low, upto)
+            for span in spans_of(buckets, level.bucket_us)
             for batch in merged(
                 self._rows(source, low, upto, span), level.bucket_us, upto
             ).to_batches()
@@ -136,6 +138,33 @@ class Fold:
                 level.table, -(-cutoff // level.bucket_us) * level.bucket_us
             )
 
+    def make_missing(self, done: int) -> None:
+        """Make levels whose table is gone: the minutes from raw rows, as far back as these reach,
+        others with the next fold.
+        """
+        marks = self._folds.watermarks()
+        for level in self._levels[1:]:
+            if level.name in marks and self._tables.dataset(level.table) is None:
+                self._folds.forget(level.name)
+                del marks[level.name]
+        minutes = self._levels[0].table
+        since = time_literal(self._removals.cutoffs().get(minutes, 0))
+        where = f"batch <= {done} AND timestamp >= {since}"
+        if not self._tables.count(minutes) and any(
+            self._tables.count(name, where) for name in RAW_TABLES
+        ):
+            for level in self._levels[1:]:
+                if marks.get(level.name, done) < done:
+                    self._move(level, done)
+            self.rebuild(done)
+
+    def rebuild(self, done: int) -> None:
+        """Make every level anew from raw rows, as far back as these reach; levels are folded up to
+        `done`. What is older stays as it is.
+        """
+        self._folds.note_merged({level.table: done for level in self._levels})
+        remake_all(self._tables, self._levels, self._removals.raw_cutoff_us(), done)
+
     def _drop_unwanted(self) -> None:
         """Take out the rows of levels that are no longer wanted; a level that is wanted again is
         made anew.
@@ -152,14 +181,12 @@ class Fold:
                 self._folds.forget(level.name)
 
 
-def spans(
-    tables: Tables, level: Level, bucket_us: int, low: int, upto: int
-) -> Iterator[tuple[int, int]]:
-    """Yield spans of time, in whole buckets, that each hold about `ROWS_PER_MERGE` rows of a level
-    with low < batch <= upto.
+def spans_of(buckets: Iterable[pa.RecordBatch], bucket_us: int) -> Iterator[tuple[int, int]]:
+    """Yield spans of time, in whole buckets, that each hold about `ROWS_PER_MERGE` of the rows with
+    these times.
     """
     count, first, last = 0, None, None
-    for batch in tables.scan(level.table, ["bucket"], batch_after=low, batch_max=upto):
+    for batch in buckets:
         if batch.num_rows:
             count += batch.num_rows
             ends = pc.min_max(batch.column(0).cast(pa.int64()))
@@ -170,9 +197,9 @@ def spans(
         return
     start, end = first // bucket_us * bucket_us, (last // bucket_us + 1) * bucket_us
     pieces = -(-count // ROWS_PER_MERGE)
-    length = -(-(end - start) // pieces // bucket_us) * bucket_us
-    for at in range(start, end, max(length, bucket_us)):
-        yield at, min(at + max(length, bucket_us), end)
+    length = max(-(-(end - start) // pieces // bucket_us) * bucket_us, bucket_us)
+    for at in range(start, end, length):
+        yield at, min(at + length, end)
 
 
 def _reader(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.store.conditions import condition
+from contextframe_monitoring.store.erasure import rewrite
 from contextframe_monitoring.store.levels import LEVELS, Level, finer
 from contextframe_monitoring.store.merging import merged
 from contextframe_monitoring.store.removals import Removal
@@ -79,6 +80,19 @@ def remaking(
     if spans:
         drop = f"({drop}) OR ({within(spans, batch)})"
     return drop, _remade(tables, level, source, spans, batch)
+
+
+def remake_all(tables: Tables, levels: Sequence[Level], raw_cutoff_us: int, batch: int) -> None:
+    """Make the rows of these levels anew, from the first whole day of raw rows on, in the order
+    given (finest first), all with the number `batch`: up to it everything is folded.
+    """
+    start = -(-raw_cutoff_us // LEVELS[-1].bucket_us) * LEVELS[-1].bucket_us
+    hours = [hour for hour in selected_hours(tables, Selection(), batch) if hour >= start]
+    for level, source in zip(levels, (None, *levels), strict=False):
+        spans = _around(level, hours, start)
+        drop = f"batch <= {batch} AND bucket >= {time_literal(start)}"
+        tables.create(level.table)
+        rewrite(tables, level.table, drop, added=_remade(tables, level, source, spans, batch))
 
 
 def _cut(level: Level, selection: Selection, batch: int) -> tuple[str, _Spans]:

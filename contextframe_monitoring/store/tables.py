@@ -240,13 +240,21 @@ class Tables:
             ).to_batches()
 
     def oldest_us(self, name: str) -> int | None:
-        """Return the earliest time of a table's rows in microseconds, None when there are none."""
+        """Return the earliest time of a table's rows in microseconds, None when there are none.
+
+        Rows come about in the order of time, so the first ones bound it, and the index leaves
+        little of what may be earlier to be read.
+        """
         column = time_column(name)
         found: int | None = None
-        for batch in self.scan(name, [column]):
-            low = pc.min(batch.column(0)).cast(pa.int64()).as_py()
-            if low is not None and (found is None or low < found):
-                found = low
+        for batch in self.scan(name, [column], in_order=True):
+            if batch.num_rows:
+                found = _least(batch)
+                break
+        if found is not None:
+            for batch in self.scan(name, [column], end_us=found):
+                if batch.num_rows:
+                    found = min(found, _least(batch))
         return found
 
     def delete(self, name: str, where: str) -> None:
@@ -269,29 +277,38 @@ class Tables:
             rows = [fragment.metadata.physical_rows for fragment in dataset.get_fragments()]
         return sum(count is not None and count < ROWS_PER_FRAGMENT // 2 for count in rows)
 
-    def compact(self, name: str) -> None:
-        """Merge small fragments, refresh the indices, check a read, and only then drop old
-        versions.
+    def settle(self, name: str) -> None:
+        """Refresh the indices, read a row of every fragment that is not indexed yet, make all
+        durable, and only then drop old versions.
         """
         dataset = self.dataset(name)
         if dataset is None or self.count(name) == 0:
             return
         with self.explained(name, "compacted"):
-            after = max(fragment.fragment_id for fragment in dataset.get_fragments())
-            dataset.optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT)
+            dataset.checkout_latest()
+            new = self._not_indexed(dataset)
             have = {name for index in dataset.describe_indices() for name in index.field_names}
             for column in sorted(_INDEXED & set(dataset.schema.names) - have):
                 dataset.create_scalar_index(column, "ZONEMAP")
             dataset.optimize.optimize_indices()
             dataset.checkout_latest()
             for fragment in dataset.get_fragments():
-                if fragment.fragment_id > after and fragment.head(1).num_rows != 1:
-                    raise OSError("a merged fragment is empty")
-            self._sync(name, dataset, after + 1)
+                if fragment.fragment_id in new and fragment.head(1).num_rows != 1:
+                    raise OSError("a fragment that was written is empty")
+            self._sync(name, dataset, min(new, default=None))
             dataset.cleanup_old_versions(
                 older_than=dt.timedelta(minutes=VERSIONS_KEPT_MINUTES), delete_unverified=False
             )
         self._open.pop(name, None)
+
+    def _not_indexed(self, dataset: Any) -> set[int]:
+        """Return the fragments that an index does not cover."""
+        every = {fragment.fragment_id for fragment in dataset.get_fragments()}
+        covered = [
+            {number for segment in index.segments for number in segment.fragment_ids}
+            for index in dataset.describe_indices()
+        ]
+        return every - set.intersection(*covered) if covered else every
 
     def last_seqs(self, name: str) -> dict[str, int]:
         """Return the highest sequence number of each writer among the rows of a raw table."""
@@ -319,6 +336,10 @@ def time_literal(time_us: int) -> str:
     """Return a time in microseconds as SQL."""
     moment = _EPOCH + dt.timedelta(microseconds=time_us)
     return f"cast('{moment:%Y-%m-%dT%H:%M:%S.%f}Z' as timestamp)"
+
+
+def _least(times: pa.RecordBatch) -> int:
+    return int(pc.min(times.column(0)).cast(pa.int64()).as_py())
 
 
 def _first_line(error: Exception) -> str:

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from contextframe_monitoring.core.token_usage import Usage
 from contextframe_monitoring.store.catalogue import Catalogue
 
@@ -26,6 +28,7 @@ def microseconds_each(work) -> float:
     return best / ROUNDS * 1e6
 
 
+@pytest.mark.requirement("cost:prices:speed")
 def test_price_a_fact() -> None:
     catalogue = Catalogue()
     plain = Usage(**CACHED)

@@ -141,6 +141,7 @@ def milliseconds(work: Any) -> tuple[float, float]:
     return sorted(wall)[ROUNDS // 2] * 1e3, sorted(cpu)[ROUNDS // 2] * 1e3
 
 
+@pytest.mark.requirement("cost:well:report-speed")
 def test_reports_over_thirty_days(folder: Path) -> None:
     source = Rows(folder)
     day = Window(START, START + SPAN // DAYS)

@@ -54,6 +54,7 @@ def _line(file: int, number: int, lines_per_message: int) -> str:
     return json.dumps(entry, separators=(",", ":")) + "\n"
 
 
+@pytest.mark.requirement("cost:transcripts:speed")
 @pytest.mark.parametrize("lines_per_message", [1, 3])
 def test_import_of_67_000_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], lines_per_message: int

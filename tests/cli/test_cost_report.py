@@ -40,6 +40,7 @@ def cost_of(store: str, *options: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.requirement("cost:report:budget")
 @pytest.mark.requirement("003:costs:out-budget-status", "003:costs:out-days-left")
 def test_without_a_budget_there_is_no_limit_and_a_passed_one_is_0_days_away(
     store: str, tmp_path: Path
@@ -66,6 +67,7 @@ def test_a_budget_that_is_no_amount_is_refused_with_its_line(store: str, tmp_pat
     assert "line 2: budget.monthly_usd = 'much' is not allowed" in done.stderr
 
 
+@pytest.mark.requirement("cost:report:savings")
 def test_cache_savings_are_reads_at_the_price_of_input_less_what_writing_cost_more(
     store: str,
 ) -> None:
@@ -81,6 +83,13 @@ def test_savings_of_a_model_without_a_price_are_not_known(tmp_path: Path) -> Non
     assert cost_of(uri)["cache_savings"] is None
 
 
+@pytest.mark.requirement(
+    "cost:report:keys",
+    "cost:facts:dimensions",
+    "003:ctab:user-id",
+    "003:ctab:user-tier",
+    "003:ctab:session-id",
+)
 @pytest.mark.requirement("003:costs:group-feature", "003:costs:group-user-tier")
 @pytest.mark.parametrize(
     ("key", "category"),
@@ -126,6 +135,9 @@ def test_a_known_cost_without_a_model_is_told_by_service_and_operation(tmp_path:
     assert [row["category"] for row in only["breakdown"]] == ["openai_gpt-4"]
 
 
+@pytest.mark.requirement(
+    "cost:facts:track-cost", "003:ctab:cost", "003:ok:four-decimals", "003:ctab:tokens"
+)
 @pytest.mark.requirement("003:coll:track-cost")
 def test_the_seeds_own_case_of_a_tracked_cost(tmp_path: Path) -> None:
     uri = str(tmp_path / "store")

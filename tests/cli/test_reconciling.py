@@ -99,6 +99,7 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
+@pytest.mark.requirement("cost:reconcile:providers", "003:ok:bills")
 def test_cents_are_cents_and_a_bill_that_agrees_is_no_finding(desk: Desk) -> None:
     desk.spend({"input_tokens": 100_000, "output_tokens": 10_000})  # $0.30 + $0.15
     found = desk.reconcile(anthropic([cents("30.0"), cents("15")]))
@@ -110,6 +111,7 @@ def test_cents_are_cents_and_a_bill_that_agrees_is_no_finding(desk: Desk) -> Non
     }  # fmt: skip
 
 
+@pytest.mark.requirement("cost:reconcile:billed")
 def test_a_bill_is_stored_once_grows_by_deltas_and_is_in_no_total(desk: Desk) -> None:
     desk.spend({"input_tokens": 100_000})
     bill = anthropic([cents("30")])
@@ -148,6 +150,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.requirement("cost:reconcile:reasons")
 @pytest.mark.parametrize("case", CASES)
 def test_the_reason_is_named_where_it_can_be(desk: Desk, case: str) -> None:
     call, reason = CASES[case]
@@ -198,6 +201,7 @@ def test_the_tolerance_is_the_askers(desk: Desk) -> None:
     assert desk.reconcile(bill, options=("--tolerance", "0.02"))["findings"] == 0
 
 
+@pytest.mark.requirement("cost:reconcile:providers")
 def test_openai_counts_cached_tokens_inside_the_input_and_costs_in_dollars(desk: Desk) -> None:
     desk.spend(
         {"provider": "openai", "model": "gpt-4o-2024-08-06", "input_tokens": 600_000,
@@ -230,6 +234,7 @@ def test_pages_add_up_and_a_missing_one_is_said(desk: Desk) -> None:
     assert not any("has more" in note for note in both["notes"])
 
 
+@pytest.mark.requirement("cost:bad:bills")
 @pytest.mark.parametrize(
     ("bill", "message"),
     [

@@ -84,6 +84,7 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
+@pytest.mark.requirement("cost:facts:reprice", "cost:prices:commands")
 def test_what_had_no_price_is_priced_once_there_is_one(desk: Desk) -> None:
     desk.spend({}, {"cache_read_tokens": 2_000_000}, {"model": "lab-2"})
     before = desk.report()
@@ -120,6 +121,7 @@ def test_a_price_that_changed_is_a_difference_and_comes_back(desk: Desk) -> None
     assert desk.report()["total_cost"] == Decimal(3)
 
 
+@pytest.mark.requirement("cost:facts:reprice")
 def test_twice_is_once_and_history_stays(desk: Desk) -> None:
     desk.spend({}, {"web_searches": 0})
     desk.costs(1)
@@ -198,6 +200,7 @@ def test_a_repricing_that_is_cut_off_is_carried_on_by_the_next(desk: Desk, kept:
     assert desk.reprice()["changed"] == 0
 
 
+@pytest.mark.requirement("003:ctab:metadata")
 def test_metadata_of_the_users_own_is_kept_and_is_no_correction(desk: Desk) -> None:
     mine = {"fact": "x-1", "note": "mine"}
     desk.spend({"metadata": mine})
@@ -207,6 +210,7 @@ def test_metadata_of_the_users_own_is_kept_and_is_no_correction(desk: Desk) -> N
     assert desk.reprice()["changed"] == 0
 
 
+@pytest.mark.requirement("cost:prices:commands")
 def test_check_lists_what_in_the_store_has_no_price(desk: Desk) -> None:
     desk.spend({}, {})
     done = run("prices", "check", "--json", "--store", desk.store, "--config", str(desk.config))

@@ -50,6 +50,7 @@ def test_the_interval_widens_with_the_spread_and_never_goes_below_what_is_spent(
     assert wild.low_nano_usd == 400
 
 
+@pytest.mark.requirement("cost:report:projection", "003:ok:projection", "003:desc:predictive")
 def test_the_interval_is_that_of_a_sum_of_further_days() -> None:
     found = forecast(month([100, 300]), 0, at(2), at(4))
     spread = (2 * 100**2) ** 0.5 * (2 + 2**2 / 2) ** 0.5  # one degree of freedom
@@ -58,6 +59,7 @@ def test_the_interval_is_that_of_a_sum_of_further_days() -> None:
     assert found.low_nano_usd == 400
 
 
+@pytest.mark.requirement("cost:report:projection", "002:future:predictive-cost")
 def test_from_two_weeks_on_each_day_follows_its_weekday() -> None:
     costs = [100, 100, 100, 100, 100, 0, 0] * 2
     found = forecast(month(costs, 28), 0, at(14), at(28))
@@ -68,6 +70,7 @@ def test_from_two_weeks_on_each_day_follows_its_weekday() -> None:
     assert weekend.estimated_nano_usd == 1_200
 
 
+@pytest.mark.requirement("cost:report:edges")
 def test_on_the_first_day_the_upper_end_is_not_known() -> None:
     found = forecast(month([10]), 0, at(0.5), at(30))
     assert (found.estimated_nano_usd, found.low_nano_usd, found.high_nano_usd) == (600, 10, None)

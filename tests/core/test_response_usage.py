@@ -114,6 +114,7 @@ CASES: dict[str, tuple[dict[str, Any], str, Usage]] = {
 }  # fmt: skip
 
 
+@pytest.mark.requirement("cost:facts:bodies")
 @pytest.mark.parametrize("case", CASES)
 def test_a_body_becomes_columns_that_do_not_overlap(case: str) -> None:
     body, provider, usage = CASES[case]

@@ -121,6 +121,7 @@ def test_columns_add_up_to_the_total(fresh: int, read: int, short: int, long: in
     assert usage.context_tokens == fresh + read + short + long
 
 
+@pytest.mark.requirement("cost:bad:counts")
 @pytest.mark.parametrize(
     ("totals", "message"),
     [

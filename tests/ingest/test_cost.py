@@ -62,6 +62,7 @@ async def test_a_calculator_alone_prices_by_what_it_was_given() -> None:
         await calculator.get_cost_report(START - HOUR, START)
 
 
+@pytest.mark.requirement("cost:facts:services", "002:cost:storage")
 @pytest.mark.requirement("002:cost:track-storage", "002:cost:returns-float", "002:cost:bandwidth")
 async def test_storage_and_bandwidth_cost_what_the_original_said(monitor: Monitor) -> None:
     cost = monitor.cost
@@ -77,6 +78,7 @@ async def test_storage_and_bandwidth_cost_what_the_original_said(monitor: Monito
     assert costs(await report(monitor, "agent"))["agent-1"] == 0.95
 
 
+@pytest.mark.requirement("cost:facts:services", "001:cost:estimate")
 @pytest.mark.requirement("002:cost:compute", "001:cost:per-request")
 async def test_compute_and_upstream_calls_have_prices_of_the_user(
     tmp_path: Path, monitor: Monitor
@@ -111,6 +113,7 @@ call = 0.01
 """
 
 
+@pytest.mark.requirement("cost:facts:decimal")
 @pytest.mark.requirement("002:cost:track-llm-usage", "spine:python:unknown-model")
 async def test_model_calls_cost_what_the_original_said_and_unknown_is_not_zero(
     monitor: Monitor,
@@ -126,6 +129,7 @@ async def test_model_calls_cost_what_the_original_said_and_unknown_is_not_zero(
     assert found["tokens"]["input_tokens"] == 3007
 
 
+@pytest.mark.requirement("cost:facts:dimensions", "000:layout:cost-analytics")
 @pytest.mark.requirement("002:cost:get-cost-report", "002:cost:group-by", "002:cost:allocation")
 async def test_a_report_is_by_agent_operation_model_or_purpose(monitor: Monitor) -> None:
     for agent, purpose in (("a", "search"), ("a", "summary"), ("b", "summary")):

@@ -28,6 +28,7 @@ def costs(monitor: Monitor) -> list[CostRecord]:
     return [record for record in found if isinstance(record, CostRecord)]
 
 
+@pytest.mark.requirement("cost:facts:bodies", "000:dep:llm-cost-tracking", "003:rel:ai-cost")
 async def test_a_response_is_priced_by_its_body(monitor: Monitor) -> None:
     # 75 x $1.25 + 25 x $0.125 + 50 x $10 a million
     cost = await monitor.cost.track_response(RESPONSE, purpose="chat")
@@ -45,6 +46,7 @@ async def test_a_response_without_usage_is_a_call_of_unknown_cost(monitor: Monit
     assert (record.model, record.amount_nano_usd, record.input_tokens) == ("gpt-4o", None, None)
 
 
+@pytest.mark.requirement("cost:facts:llm", "002:cost:llm-by-provider")
 @pytest.mark.parametrize("body", [ANTHROPIC, CHAT, RESPONSE, GEMINI])
 async def test_a_fact_keeps_all_that_its_price_depends_on(
     monitor: Monitor, body: dict[str, Any]
@@ -68,6 +70,7 @@ async def test_a_batch_is_remembered_as_one(monitor: Monitor) -> None:
                          record.metadata) == Usage(input_tokens=1_000_000, batch=True)  # fmt: skip
 
 
+@pytest.mark.requirement("cost:facts:reported")
 async def test_a_told_cost_stands_beside_the_computed_one_or_for_it(monitor: Monitor) -> None:
     kept = {"reported_cost_usd": Decimal("0.07")}
     assert await monitor.cost.track_llm_usage("openai", "gpt-4", 1000, 0, **kept) == Decimal("0.03")

@@ -6,15 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mcp import Client
 from mcp.server import MCPServer
 
 from contextframe_monitoring import Monitor, instrument
-from contextframe_monitoring.core.records import MetricRecord, Origin
+from contextframe_monitoring.core.records import MetricRecord, OperationRecord, Origin
 from contextframe_monitoring.mcp.definitions import TOOLS_MAX, Definitions
+from contextframe_monitoring.mcp.line_tokens import LineTokens
+from contextframe_monitoring.store.vocabulary import FileVocabulary
 from tests.cli.test_commands import run
 from tests.mcp.watched import Watched, request, result
-from tests.support import recorded
+from tests.support import recorded, word_vocabulary
 
 SERVED = Origin(server="files")
 
@@ -53,6 +56,7 @@ def test_no_more_tools_are_remembered_than_the_limit() -> None:
         assert len(found) == (TOOLS_MAX if start == 0 else 0)
 
 
+@pytest.mark.requirement("cost:tools:definitions", "cost:tools:by-tool")
 async def test_a_report_by_tool_shows_definitions_results_and_tools_never_called(
     tmp_path: Path,
 ) -> None:
@@ -91,6 +95,51 @@ async def test_a_report_by_tool_shows_definitions_results_and_tools_never_called
     assert "context of tools, estimated, read by anthropic/claude-sonnet-4-5" in said
     kept = [record for record in recorded(tmp_path / "store") if isinstance(record, MetricRecord)]
     assert "quick brown" not in repr(kept)
+
+
+@pytest.mark.requirement("cost:tools:exact")
+async def test_with_a_vocabulary_on_disk_tokens_are_counted(tmp_path: Path) -> None:
+    store, path = str(tmp_path / "store"), str(word_vocabulary(tmp_path / "tokenizer.json"))
+    text = "the quick brown fox jumps over the lazy dog " * 50
+    server = MCPServer("files")
+
+    @server.tool()
+    def read(path: str) -> str:
+        """Read a file."""
+        del path
+        return text
+
+    with Monitor.open(store=store, start_keeper=False, tokenizer_path=path) as monitor:
+        instrument(server, monitor)
+        async with Client(server) as client:
+            (tool,) = (await client.list_tools()).tools
+            for _ in range(3):
+                await client.call_tool("read", {"path": "a"})
+    calls = [r for r in recorded(tmp_path / "store") if isinstance(r, OperationRecord)]
+    called = [r for r in calls if r.operation_type == "tools/call"]
+    assert [(r.request_tokens, r.result_tokens, r.tokens_estimated) for r in called] == [
+        (FileVocabulary(path).count(['{"path":"a"}']), 450, False)
+    ] * 3
+    done = run("report", "cost", "--store", store, "--group-by", "tool", "--json")
+    (row,) = json.loads(done.stdout)["tools"]
+    assert (row["result_tokens"], row["tokens_estimated"]) == (1350, False)
+    written = tool.model_dump_json(by_alias=True, exclude_none=True)
+    assert row["definition_tokens"] == FileVocabulary(path).count([written])
+    said = run("report", "cost", "--store", store, "--group-by", "tool").stdout
+    assert "context of tools, counted, read by" in said
+
+
+def test_with_a_vocabulary_a_wrapped_server_s_tokens_are_counted(tmp_path: Path) -> None:
+    vocabulary = FileVocabulary(str(word_vocabulary(tmp_path / "tokenizer.json")))
+    watched = Watched(tmp_path / "store", tokens=LineTokens(vocabulary))
+    for number in range(3):
+        watched.client(request(number, "tools/call", name="read", arguments={"path": "a"}))
+        watched.server(result(number, content=[{"type": "text", "text": "one two three"}]))
+    calls = [r for r in recorded(tmp_path / "store") if isinstance(r, OperationRecord)]
+    written = vocabulary.count(['{"path":"a"}'])
+    assert [(r.request_tokens, r.result_tokens, r.tokens_estimated) for r in calls] == [
+        (written, 3, False)
+    ] * 3
 
 
 def test_a_wrapped_server_is_seen_to_grow(tmp_path: Path) -> None:

@@ -47,6 +47,15 @@ def test_what_is_not_whole_or_not_of_this_kind_is_unknown() -> None:
     assert tokens.read("tools/call", "t", line(result="text"), succeeded=True) == 0
 
 
+def test_a_batch_of_one_is_its_message() -> None:
+    tokens = LineTokens()
+    asked = b'[{"id": 0, "method": "tools/call", "params": {"arguments": {"text": "some words"}}}]'
+    assert tokens.written("tools/call", "t", asked) == round(
+        sampled_tokens(['{"text":"some words"}'])
+    )
+    assert tokens.written("tools/call", "t", b"[3]") == 0
+
+
 def test_names_have_a_bound_and_those_that_fail_are_not_kept() -> None:
     tokens = LineTokens()
     answered = line(result={"content": []})

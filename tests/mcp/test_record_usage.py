@@ -30,6 +30,7 @@ async def call(monitor: Monitor, era: Any, name: str, meta: Any = None, **argume
         return await client.call_tool(name, arguments, meta=meta)
 
 
+@pytest.mark.requirement("cost:facts:record-usage")
 async def test_the_answer_leads_with_what_it_cost_and_the_report_has_it(
     monitor: Monitor, era: Any
 ) -> None:

@@ -181,6 +181,7 @@ def test_the_whole_report_of_a_few_facts() -> None:
     }
 
 
+@pytest.mark.requirement("cost:report:edges")
 @pytest.mark.requirement("003:stats:zero-safe")
 def test_an_empty_window_costs_nothing_and_says_so() -> None:
     report = asked(Tables(), "model", monthly_budget=Decimal(10))
@@ -200,6 +201,7 @@ def test_an_empty_window_costs_nothing_and_says_so() -> None:
     }
 
 
+@pytest.mark.requirement("cost:facts:unknown", "cost:report:unknown-part")
 @pytest.mark.requirement("spine:python:unknown-model")
 def test_a_cost_that_nobody_knows_is_not_zero() -> None:
     report = asked(Tables(fact(nano=None), fact(nano=None)), "model")
@@ -208,6 +210,7 @@ def test_a_cost_that_nobody_knows_is_not_zero() -> None:
     assert report.breakdown[0].percentage is None
 
 
+@pytest.mark.requirement("cost:report:edges")
 def test_costs_that_are_known_to_be_zero_are_zero() -> None:
     report = asked(Tables(fact(nano=0)), "model")
     row = report.breakdown[0]
@@ -262,6 +265,7 @@ def test_tools_and_features_are_attributes() -> None:
     assert asked(source, where={"tool": "Read"}).total_cost == Decimal(1)
 
 
+@pytest.mark.requirement("cost:report:previous")
 def test_movers_are_what_changed_most() -> None:
     window = Window(NOW - DAY_US, NOW)
     source = Tables(
@@ -404,6 +408,7 @@ def is_something(records: list[CostRecord]) -> bool:
     return any([*sums, unknown, sum(map(calls, records))])
 
 
+@pytest.mark.requirement("cost:bad:days", "cost:report:trend")
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(FACTS, min_size=1, max_size=3),
@@ -441,6 +446,7 @@ def test_the_report_is_what_a_naive_sum_gives(
     assert total == Fraction(report.total_cost or 0)
 
 
+@pytest.mark.requirement("cost:well:exact-sums")
 @given(st.lists(st.integers(2**62, 2**63 - 1), min_size=1, max_size=40), st.integers(1, 9))
 def test_sums_far_beyond_64_bits_are_exact(amounts: list[int], copies: int) -> None:
     source = Tables()

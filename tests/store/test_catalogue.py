@@ -51,6 +51,7 @@ def per_million(
     return catalogue.cost(provider, model, MILLION_IN, microseconds(at)).amount_usd
 
 
+@pytest.mark.requirement("cost:prices:own-folder", "002:config:pricing-path")
 def test_a_users_folder_wins_from_its_date_on(tmp_path: Path) -> None:
     catalogue = Catalogue(own(tmp_path, ("2026-03-01", "false", "2"), ("2026-05-01", "false", "1")))
     found = {
@@ -106,6 +107,7 @@ def test_rates_by_hand_win_over_files(tmp_path: Path) -> None:
     assert (cost.amount_usd, cost.price_id) == (9, "config:claude-sonnet-4-5+batch")
 
 
+@pytest.mark.requirement("cost:prices:wrong-file")
 def test_a_wrong_file_keeps_the_last_good_prices_and_says_why(tmp_path: Path) -> None:
     config = own(tmp_path, ("2026-03-01", "false", "2"))
     catalogue = Catalogue(config)
@@ -142,6 +144,7 @@ SHIPPED_FILES = (
 )
 
 
+@pytest.mark.requirement("cost:prices:names")
 @pytest.mark.parametrize(
     ("provider", "model", "price_id"),
     [
@@ -246,6 +249,7 @@ def test_explain_says_where_an_entry_completes_itself_and_why_there_is_no_price(
     )
 
 
+@pytest.mark.requirement("cost:prices:gaps")
 def test_the_disagreements_are_the_corrections_that_we_ship(shipped: Catalogue) -> None:
     found = list(shipped.disagreements())
     assert {(one.provider, one.model) for one in found} == {
@@ -301,6 +305,7 @@ def test_random_modes_do_not_grow_memory(
     assert len(shipped._book.histories[("openai", "gpt-4o")]._compiled) <= 16
 
 
+@pytest.mark.requirement("cost:prices:snapshot")
 def test_prices_need_no_network_and_leave_the_library_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from contextframe_monitoring.keeper import Keeper
+from contextframe_monitoring.query.completeness import verify
 from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
 from tests.clocks import DAY_US, NOW_US, ManualClock
 from tests.store.filled import recorded_into, store_in
-from tests.store.summed import assert_levels_are_raw, of_level, summed
+from tests.store.summed import assert_levels_are_raw, of_level, of_raw, summed
 from tests.store.test_drain import Killed, Stop
 
 STEPS = [
@@ -173,3 +177,43 @@ def test_a_level_that_is_not_kept_reaches_nowhere(store: Store) -> None:
     Keeper(store, ManualClock(NOW_US + DAY_US), levels=LEVELS[:2]).tick()
     floors = [Snapshot(store).rollup_floor_us(level) for level in LEVELS]
     assert [floor is None for floor in floors] == [False, False, True, True]
+
+
+def test_minutes_that_are_missing_are_made_from_raw_rows(store: Store) -> None:
+    recorded_into(store, 60)
+    first = Keeper(store, ManualClock())
+    first.tick()
+    first.release()
+    shutil.rmtree(store.tables.uri("rollup_1m"))
+    shutil.rmtree(store.tables.uri("rollup_1h"))
+    store = Store(store.uri)
+    problems = [finding.problem for finding in verify(store).findings]
+    assert [problem.split(" count ")[0] for problem in problems] == [
+        "rollups of level 1m", "rollups of level 1h",
+    ]  # fmt: skip
+    recorded_into(store, 20, seed=2)
+    second = Keeper(store, ManualClock())
+    second.tick()
+    assert second.last_error is None
+    assert_levels_are_raw(store)
+    assert verify(store).findings == []
+
+
+def test_rollups_that_somebody_changed_are_found_and_made_anew(store: Store) -> None:
+    recorded_into(store, 60)
+    keeper = Keeper(store, ManualClock())
+    keeper.tick()
+    store.tables.delete("rollup_1d", "subject = 'cost'")
+    store.tables.append("rollup_15m", next(iter(of_raw_table(store))))
+    findings = verify(store).findings
+    assert [finding.problem.split(" count ")[0] for finding in findings] == [
+        "rollups of level 15m", "rollups of level 1d",
+    ]  # fmt: skip
+    keeper.rebuild()
+    assert verify(store).findings == []
+    assert_levels_are_raw(store)
+
+
+def of_raw_table(store: Store) -> Iterator[pa.Table]:
+    for batch in of_raw(store):
+        yield pa.Table.from_batches([batch])

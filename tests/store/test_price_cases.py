@@ -35,6 +35,7 @@ def quoted(catalogue: Catalogue, case: dict, now: datetime) -> Decimal | None:
     return catalogue.quote(case, now)["amount_usd"]
 
 
+@pytest.mark.requirement("cost:well:price-cases", "002:ok:cost-accuracy", "002:test:cost-accuracy")
 @pytest.mark.parametrize("now", [AUGUST, NOW])
 def test_all_cases_of_grade_a_and_b_are_exact(
     catalogue: Catalogue, cases: list[dict], now: datetime

@@ -137,6 +137,7 @@ def assert_unknown_for_a_reason(cost, provider: str, model: str, usage: dict, at
     return "no rate"
 
 
+@pytest.mark.requirement("cost:prices:oracle")
 def test_every_model_costs_what_the_library_says_for_every_usage(base: Catalogue) -> None:
     seen: Counter[str] = Counter()
     for (provider, model), usage in product(MODELS, USAGES):
@@ -151,6 +152,7 @@ def test_every_model_costs_what_the_library_says_for_every_usage(base: Catalogue
     assert seen["equal"] > 20_000, seen
 
 
+@pytest.mark.requirement("cost:prices:event-time")
 def test_every_model_costs_what_the_library_says_at_every_time(base: Catalogue) -> None:
     for (provider, model), at in product(MODELS, TIMES):
         cost = base.cost(provider, model, read_usage(CACHED), microseconds(at))

@@ -75,6 +75,7 @@ def test_a_free_model_costs_zero_because_a_price_list_says_so(catalogue: Catalog
     }
 
 
+@pytest.mark.requirement("cost:bad:counts")
 @pytest.mark.parametrize(
     ("line", "culprit"),
     [
@@ -111,6 +112,7 @@ def test_a_usage_that_cannot_be_is_refused_by_name(
     assert len(str(caught.value)) < 250
 
 
+@pytest.mark.requirement("cost:bad:names")
 def test_a_model_name_of_10_kb_is_refused_with_a_short_message(catalogue: Catalogue) -> None:
     with pytest.raises(InvalidError) as caught:
         catalogue.quote({"model": "x" * 10_000, "usage": {}}, NOW)

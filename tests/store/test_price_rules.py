@@ -28,6 +28,7 @@ def written(folder: Path, text: str, name: str = "acme.toml") -> Path:
     return path
 
 
+@pytest.mark.requirement("cost:prices:wrong-file")
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -288,6 +289,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.requirement("cost:prices:files", "cost:prices:sourced")
 def test_an_entry_says_all_that_a_price_list_says(tmp_path: Path) -> None:
     written(
         tmp_path,

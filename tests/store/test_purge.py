@@ -17,7 +17,7 @@ from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.query.completeness import verify
-from contextframe_monitoring.store.levels import LEVELS
+from contextframe_monitoring.store.levels import LEVELS, Level
 from contextframe_monitoring.store.purge import Purged
 from contextframe_monitoring.store.schemas import TABLES
 from contextframe_monitoring.store.snapshot import Snapshot
@@ -105,15 +105,16 @@ def holders(store: Store, *words: str) -> list[str]:
 def rolled_up(store: Store) -> int:
     """What the levels count: all the same."""
     snapshot = Snapshot(store)
-    (total,) = {
-        sum(
-            pc.sum(rows.column(0)).as_py() or 0
-            for subject in SUBJECTS
-            for rows in snapshot.rollups(level, subject, ["count"], None, None)
-        )
-        for level in LEVELS
-    }
+    (total,) = {counted(snapshot, level) for level in LEVELS}
     return total
+
+
+def counted(snapshot: Snapshot, level: Level) -> int:
+    return sum(
+        pc.sum(rows.column(0)).as_py() or 0
+        for subject in SUBJECTS
+        for rows in snapshot.rollups(level, subject, ["count"], None, None)
+    )
 
 
 def test_an_agent_goes_from_every_byte_of_the_store(store: Store, recorder: Recorder) -> None:
@@ -162,7 +163,8 @@ def test_rollups_beyond_the_retention_keep_what_a_session_added(
     found = purged(store, Selection(session_id="s2"))
     assert (found.rollup_hours, found.rollup_hours_kept) == (1, 1)
     assert proof(store) == (0, 45, True)
-    assert rolled_up(store) == 30
+    snapshot = Snapshot(store)
+    assert [counted(snapshot, level) for level in LEVELS] == [15, 30, 30, 30]  # minutes: 14 days
 
 
 def test_time_goes_from_rows_and_rollups(store: Store, recorder: Recorder) -> None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.errors import StoreError
 from contextframe_monitoring.core.records import CostRecord, OperationRecord
+from contextframe_monitoring.core.retention_settings import RetentionSettings
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.query.completeness import verify
-from contextframe_monitoring.store.retention import JUMP_US_MAX, TrustedTime
+from contextframe_monitoring.store.drain import no_checkpoint
+from contextframe_monitoring.store.levels import LEVELS
+from contextframe_monitoring.store.removals import Removals
+from contextframe_monitoring.store.retention import JUMP_US_MAX, TrustedTime, expire
+from contextframe_monitoring.store.schemas import TABLES
+from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
 from tests.clocks import DAY_US, NOW_US, ManualClock
 
@@ -86,6 +94,112 @@ def test_a_keeper_that_dies_while_it_removes_counts_once(
     second.take()
     second.compact()
     assert kept(store) == (4, 10, True)
+
+
+@pytest.mark.requirement("004:cfg:retention-by-type")
+def test_each_table_and_each_level_keeps_its_own_days(store: Store, recorder: Recorder) -> None:
+    for days_ago in (1, 5, 20, 200, 1_000, 4_000):
+        record(recorder, days_ago=days_ago, count=1)
+    settings = RetentionSettings(performance_days=3, cost_days=7)
+    keeper = Keeper(store, ManualClock(), retention=settings)
+    keeper.tick()
+    keeper.compact()
+    assert [store.tables.count(name) for name in TABLES] == [0, 1, 2, 4, 6, 8, 10]
+    assert kept(store) == (3, 9, True)
+    snapshot = Snapshot(store)
+    floors = [snapshot.rollup_floor_us(level) for level in LEVELS]
+    assert floors == [
+        (NOW_US - days_ago * DAY_US) // level.bucket_us * level.bucket_us
+        for level, days_ago in zip(LEVELS, (5, 20, 200, 1_000), strict=True)
+    ]
+    record(recorder, days_ago=300, count=1)  # late: the minutes go, the days keep it
+    keeper.tick()
+    keeper.fold(at_once=True)
+    keeper.compact()
+    assert [store.tables.count(level.table, "true") > 0 for level in LEVELS] == [True] * 4
+    counts = snapshot_counts(store)
+    assert counts == [4, 6, 10, 12]
+
+
+def snapshot_counts(store: Store) -> list[int]:
+    snapshot = Snapshot(store)
+    return [
+        sum(
+            sum(rows.column(0).to_pylist())
+            for subject in ("performance", "cost")
+            for rows in snapshot.rollups(level, subject, ["count"], None, None)
+        )
+        for level in LEVELS
+    ]
+
+
+def test_rollup_rows_stay_until_every_coarser_level_holds_them(
+    store: Store, recorder: Recorder
+) -> None:
+    record(recorder, days_ago=40, count=5)
+    keeper = Keeper(store, ManualClock())
+    keeper.take()
+    keeper.drain()
+    assert store.folds is not None
+    wishes = {"rollup_1m": 14}
+    assert expire(store.tables, Removals(store.create()), {"rollup_1m": 0}, NOW_US, wishes,
+                  no_checkpoint) == 0  # fmt: skip
+    assert store.tables.count("rollup_1m") == 2
+    assert expire(store.tables, Removals(store.create()), {"rollup_1m": 1}, NOW_US, wishes,
+                  no_checkpoint) == 0  # fmt: skip
+    assert store.tables.count("rollup_1m") == 0
+
+
+ARCHIVED = ["removal", "archived", "removed"]
+
+
+@pytest.mark.requirement("004:dash:retention", "004:log:retention")
+@pytest.mark.parametrize("step", [None, *(f"{name}:performance_metrics" for name in ARCHIVED)])
+def test_expired_rows_stand_in_the_archive_once_whatever_dies(
+    store: Store, recorder: Recorder, tmp_path: Path, step: str | None
+) -> None:
+    def die(at: str) -> None:
+        if at == step:
+            raise Stopped
+
+    record(recorder, days_ago=40, count=5)
+    record(recorder, days_ago=1, count=2)
+    settings = RetentionSettings(archive_path=str(tmp_path / "archive"))
+    first = Keeper(store, ManualClock(), die, retention=settings)
+    first.tick()
+    if step is not None:
+        with pytest.raises(Stopped):
+            first.compact()
+        first.release()
+        first = Keeper(store, ManualClock(), retention=settings)
+        first.take()
+    first.compact()
+    assert kept(store) == (4, 10, True)
+    files = sorted((tmp_path / "archive").rglob("*"))
+    assert [path.name for path in files if path.is_file()] == [
+        "cost_metrics_before_2026-10-19_batch_1.parquet",
+        "performance_metrics_before_2026-10-19_batch_1.parquet",
+    ]
+    rows = [pq.read_table(path).num_rows for path in files if path.is_file()]
+    assert rows == [5, 5]
+    (found,) = {row["operation_type"] for row in pq.read_table(files[-1]).to_pylist()}
+    assert found == "x"
+
+
+def test_rows_stay_while_the_archive_cannot_be_written(
+    store: Store, recorder: Recorder, tmp_path: Path
+) -> None:
+    (tmp_path / "archive").write_text("a file")
+    record(recorder, days_ago=40, count=5)
+    settings = RetentionSettings(archive_path=str(tmp_path / "archive"))
+    keeper = Keeper(store, ManualClock(), retention=settings)
+    keeper.tick()
+    with pytest.raises(StoreError, match="expired rows of performance_metrics can't be archived"):
+        keeper.compact()
+    assert kept(store) == (10, 0, True)
+    (tmp_path / "archive").unlink()
+    keeper.compact()
+    assert kept(store) == (0, 10, True)
 
 
 def test_a_jump_of_the_clock_is_believed_after_a_day() -> None:

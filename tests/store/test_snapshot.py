@@ -10,6 +10,7 @@ import pytest
 
 from contextframe_monitoring.core.records import OperationRecord
 from contextframe_monitoring.ingest.recorder import Recorder
+from contextframe_monitoring.store.compaction import compact
 from contextframe_monitoring.store.drain import Drain
 from contextframe_monitoring.store.ledger import Ledger
 from contextframe_monitoring.store.schemas import PERFORMANCE, RAW_TABLES, USAGE
@@ -115,7 +116,7 @@ def test_drains_and_compactions_between_the_tables_are_seen_once(store: Store) -
     def between() -> None:
         busy(store, alive, 1)()
         for name in RAW_TABLES:
-            Store(store.uri).tables.compact(name)
+            compact(Store(store.uri).tables, name)
 
     assert_seen(Counter(interleaved(Snapshot(store), between)), expected)
 

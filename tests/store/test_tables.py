@@ -13,6 +13,7 @@ import pytest
 
 from contextframe_monitoring.core.errors import StoreError
 from contextframe_monitoring.core.records import OperationRecord
+from contextframe_monitoring.store.compaction import compact
 from contextframe_monitoring.store.rows import Stored, rows
 from contextframe_monitoring.store.schemas import (
     COST,
@@ -59,7 +60,7 @@ def test_a_table_that_nobody_made_is_empty(tables: Tables) -> None:
     assert (tables.count(PERFORMANCE), tables.oldest_us(PERFORMANCE)) == (0, None)
     assert (tables.holds_batch(PERFORMANCE, 1), tables.batch_max(PERFORMANCE)) == (False, 0)
     assert list(tables.scan(PERFORMANCE, ["target"])) == []
-    tables.compact(PERFORMANCE)
+    compact(tables, PERFORMANCE)
     tables.sync(PERFORMANCE)
 
 
@@ -173,7 +174,7 @@ def test_compaction_keeps_every_row_and_finds_it_by_the_same_questions(tables: T
     for batch in range(1, 8):
         tables.append(PERFORMANCE, some_rows(batch * 100, 100, batch=batch))
     before = targets(tables)
-    tables.compact(PERFORMANCE)
+    compact(tables, PERFORMANCE)
     assert tables.fragments(PERFORMANCE) == 1
     assert targets(tables) == before
     assert targets(Tables(tables.store), batch_max=2) == sorted(
@@ -181,14 +182,15 @@ def test_compaction_keeps_every_row_and_finds_it_by_the_same_questions(tables: T
     )
     assert [tables.holds_batch(PERFORMANCE, n) for n in (0, 7, 8)] == [False, True, False]
     tables.append(PERFORMANCE, some_rows(800, 100, batch=8))
-    tables.compact(PERFORMANCE)
+    compact(tables, PERFORMANCE)
     assert (tables.count(PERFORMANCE), tables.batch_max(PERFORMANCE)) == (800, 8)
 
 
 def test_labels_with_more_values_than_16_bits_count_survive_compaction(tables: Tables) -> None:
-    for batch in range(1, 4):
-        tables.append(PERFORMANCE, some_rows(batch * 25_000, 25_000, batch=batch))
-    tables.compact(PERFORMANCE)
+    for batch in range(1, 26):
+        tables.append(PERFORMANCE, some_rows(batch * 3_000, 3_000, batch=batch))
+    compact(tables, PERFORMANCE)
+    assert tables.fragments(PERFORMANCE) == 1
     found = targets(tables)
     assert (len(found), len(set(found))) == (75_000, 75_000)
     target = lance.dataset(tables.uri(PERFORMANCE)).schema.field("target").type
@@ -200,7 +202,7 @@ def test_a_table_can_be_compacted_while_another_reads_an_old_version(tables: Tab
         tables.append(PERFORMANCE, some_rows(batch * 10, 10, batch=batch))
     reading = Tables(tables.store).scan(PERFORMANCE, ["target"], batch_max=4)
     first = next(reading)
-    tables.compact(PERFORMANCE)
+    compact(tables, PERFORMANCE)
     assert first.num_rows + sum(batch.num_rows for batch in reading) == 40
 
 

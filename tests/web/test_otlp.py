@@ -59,6 +59,7 @@ async def post(
     return await http.post(f"/v1/{signal}", content=body, headers=named)
 
 
+@pytest.mark.requirement("cost:well:captures")
 @pytest.mark.parametrize("order", ORDERS, ids=["spans-first", "metrics-first", "mixed"])
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -95,6 +96,7 @@ async def test_what_was_served_is_counted_once(
     assert found["calls"] == truth["calls"] - truth["errors"] - missing
 
 
+@pytest.mark.requirement("cost:otlp:door")
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_both_encodings_give_the_same_rows(tmp_path: Path, shared_data: Path, flavour: str) -> None:
     rows = []
@@ -107,6 +109,7 @@ def test_both_encodings_give_the_same_rows(tmp_path: Path, shared_data: Path, fl
     assert rows[0] == rows[1]
 
 
+@pytest.mark.requirement("cost:otlp:door")
 @pytest.mark.parametrize("media", [JSON, PROTOBUF])
 async def test_a_body_may_be_compressed(http: httpx2.AsyncClient, store: Path, media: str) -> None:
     body = encoded("traces", traces(span()), media)
@@ -131,6 +134,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.requirement("cost:otlp:limits", "cost:bad:otlp")
 @pytest.mark.parametrize("name", REFUSED)
 async def test_what_cannot_be_read_is_one_clear_error(
     http: httpx2.AsyncClient, store: Path, name: str
@@ -150,6 +154,7 @@ async def test_what_cannot_be_read_is_one_clear_error(
     assert recorded(store) == []
 
 
+@pytest.mark.requirement("cost:otlp:limits")
 async def test_a_partial_success_is_said_in_protobuf_too(http: httpx2.AsyncClient) -> None:
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceResponse,

@@ -104,7 +104,7 @@ class ProvenanceShare(Part):
 
 
 class ToolContext(Part):
-    """What a tool puts into the context of whoever may call it. All tokens are estimates.
+    """What a tool puts into the context of whoever may call it.
 
     `definition_growth` is how much its definition grew since it was first seen, `result_cost` what
     its results cost to be read once, None when the model or its price is not known. A tool that
@@ -118,6 +118,8 @@ class ToolContext(Part):
     calls: int
     result_tokens: int | None
     result_cost: Money | None
+    tokens_estimated: bool
+    """False where a tokenizer's vocabulary counted all of them."""
 
 
 class CostReport(Report):

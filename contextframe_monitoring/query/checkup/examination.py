@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from contextframe_monitoring.core.checkup import Fact, Symptom
+from contextframe_monitoring.core.errors import UnavailableError
 from contextframe_monitoring.query.checkup.folders import check_folders
 from contextframe_monitoring.query.checkup.patient import Check, Patient, examined
 from contextframe_monitoring.query.checkup.prices import check_prices
 from contextframe_monitoring.query.checkup.spool import check_keeper, check_spool
 from contextframe_monitoring.query.checkup.tables import check_state, check_tables
 from contextframe_monitoring.query.checkup.versions import check_versions
+from contextframe_monitoring.store.vocabulary import FileVocabulary
 
 
 def check_configuration(patient: Patient) -> Iterator[Fact | Symptom]:
@@ -23,6 +25,18 @@ def check_configuration(patient: Patient) -> Iterator[Fact | Symptom]:
             problem="monitoring is switched off: nothing is recorded",
             remedy="set enabled = true",
         )
+    if config.tokenizer_path is not None:
+        try:
+            FileVocabulary(config.tokenizer_path)
+        except UnavailableError as error:
+            yield Symptom(
+                check="configuration",
+                severity="warning",
+                problem=f"tokens are estimated: {error}",
+                remedy="correct tokenizer_path, or take it out",
+            )
+        else:
+            yield Fact(check="configuration", says=f"tokens: {config.tokenizer_path}")
     if config.cloudwatch_enabled:
         yield Symptom(
             check="configuration",

@@ -41,6 +41,7 @@ def imported(door: Desk, folder: Path) -> None:
     Importer(CLAUDE_CODE, [folder], books).run()
 
 
+@pytest.mark.requirement("cost:otlp:flavours")
 @pytest.mark.parametrize("media", ["application/json", PROTOBUF])
 def test_an_api_request_is_one_call_with_the_reported_cost_beside_ours(
     tmp_path: Path, media: str
@@ -104,6 +105,7 @@ def test_a_witness_that_disagrees_is_named(tmp_path: Path) -> None:
     assert "'project=p', 'witness=span:sdk', 'disagrees=span:sdk'" in row[0]
 
 
+@pytest.mark.requirement("cost:once:witnesses")
 def test_the_cost_report_shows_who_disagrees(tmp_path: Path) -> None:
     clock = ManualClock(START_NS // 1000 + 60_000_000)
     with desk(tmp_path / "s", clock=clock) as door:

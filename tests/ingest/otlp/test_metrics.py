@@ -35,6 +35,7 @@ def claude(value: int, kind: str, at: float = 1.0) -> dict[str, Any]:
     return point(value, at=at, kind="input", **{"type": kind, "session.id": "session-1"})
 
 
+@pytest.mark.requirement("cost:otlp:temporality")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("media", [JSON, PROTOBUF])
 def test_cumulative_totals_are_stored_as_increments(tmp_path: Path, kind: str, media: str) -> None:
@@ -45,6 +46,7 @@ def test_cumulative_totals_are_stored_as_increments(tmp_path: Path, kind: str, m
         assert [record.provenance for record in door.costs] == ["estimated"] * 2
 
 
+@pytest.mark.requirement("cost:otlp:temporality")
 @pytest.mark.parametrize("kind", KINDS)
 def test_deltas_add_up_and_a_repeated_one_adds_nothing(tmp_path: Path, kind: str) -> None:
     first = metrics(point(100, start=0, at=1), kind=kind, temporality=DELTA)
@@ -54,6 +56,7 @@ def test_deltas_add_up_and_a_repeated_one_adds_nothing(tmp_path: Path, kind: str
         assert [record.input_tokens for record in door.costs] == [100, 50]
 
 
+@pytest.mark.requirement("cost:otlp:temporality")
 def test_a_series_that_starts_again_counts_from_zero(tmp_path: Path) -> None:
     sent = [
         metrics(point(100, start=0, at=1)),

@@ -47,6 +47,7 @@ def columns(fact: UsageFact) -> tuple[int, ...]:
     )
 
 
+@pytest.mark.requirement("cost:otlp:flavours")
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
@@ -129,6 +130,7 @@ def test_prompts_and_contents_are_nowhere_in_a_fact() -> None:
     assert secret not in repr(facts(one))
 
 
+@pytest.mark.requirement("cost:otlp:unknown")
 def test_a_stream_without_usage_is_unknown_and_never_zero(tmp_path: Path) -> None:
     with desk(tmp_path / "s") as door:
         door.take(("traces", traces(span(told={}))))
@@ -137,6 +139,7 @@ def test_a_stream_without_usage_is_unknown_and_never_zero(tmp_path: Path) -> Non
     assert (record.model, record.provenance) == (SONNET, None)
 
 
+@pytest.mark.requirement("cost:otlp:once")
 def test_two_instrumentations_of_one_call_count_once_and_the_richer_one_stands(
     tmp_path: Path,
 ) -> None:
@@ -208,6 +211,7 @@ def test_a_parent_without_a_response_id_repeats_its_child_that_has_one(tmp_path:
             assert totals(door.costs)["calls"] == 1
 
 
+@pytest.mark.requirement("cost:otlp:once")
 def test_a_retried_export_adds_nothing(tmp_path: Path) -> None:
     with desk(tmp_path / "s") as door:
         door.take(("traces", traces(span())))
@@ -233,6 +237,7 @@ def test_what_cannot_be_is_refused_and_the_rest_is_taken(tmp_path: Path) -> None
     assert told["errorMessage"].startswith("gen_ai.usage.input_tokens = -1 is not allowed")
 
 
+@pytest.mark.requirement("cost:otlp:flavours")
 def test_a_server_span_of_mcp_is_one_operation_however_often_it_is_sent(tmp_path: Path) -> None:
     one = span(
         1,
@@ -270,6 +275,7 @@ SPANS = [
 ]
 
 
+@pytest.mark.requirement("cost:shown:laws")
 @given(order=st.permutations(SPANS), cuts=st.sets(st.integers(1, len(SPANS) - 1)))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_split_in_any_order_gives_the_same_calls(

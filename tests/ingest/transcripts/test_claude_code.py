@@ -74,6 +74,7 @@ def developer_data(usage_data: Path) -> tuple[Desk, dict]:
     return desk, json.loads((usage_data / "claude_code.expected.json").read_text())
 
 
+@pytest.mark.requirement("cost:well:claude-code")
 def test_the_developer_data_cost_what_they_should_by_model_day_and_session(developer_data) -> None:
     desk, truth = developer_data
     assert summed(desk, lambda _: "all") == {"all": expected(truth["total"])}
@@ -95,6 +96,7 @@ def test_importing_the_developer_data_again_adds_nothing(developer_data) -> None
     assert (desk.records, again.files, again.files_read, again.lines) == (before, 6, 0, 0)
 
 
+@pytest.mark.requirement("cost:well:naive-fails")
 def test_each_wrong_rule_gives_another_sum_on_the_developer_data(usage_data: Path) -> None:
     rows = []
     for path in sorted((usage_data / "claude_code").rglob("*.jsonl")):
@@ -139,6 +141,7 @@ def _without_cache(fact: UsageFact) -> int:
     return fact.input_tokens * rates[0] + fact.output_tokens * rates[1]
 
 
+@pytest.mark.requirement("cost:transcripts:attributes")
 def test_a_line_becomes_a_fact_of_counts_ids_and_names_alone() -> None:
     entry = with_content(
         line(
@@ -176,12 +179,14 @@ def test_a_line_becomes_a_fact_of_counts_ids_and_names_alone() -> None:
     )
 
 
+@pytest.mark.requirement("cost:transcripts:dedup")
 def test_a_growing_message_counts_once_with_its_largest_total(tmp_path: Path) -> None:
     lines = [line(output=1), line(output=40), line(output=7)]
     desk = imported(tmp_path, p__s=lines)
     assert (desk.totals()["calls"], desk.totals()["output_tokens"]) == (1, 40)
 
 
+@pytest.mark.requirement("cost:transcripts:dedup")
 def test_one_message_in_two_files_counts_once(tmp_path: Path) -> None:
     desk = imported(tmp_path, p__s=[line(output=5)], p__resumed=[line(output=5, sessionId="s2")])
     assert desk.totals()["calls"] == 1
@@ -198,6 +203,7 @@ def test_the_line_outside_a_sidechain_is_kept_even_if_it_is_smaller(tmp_path: Pa
     assert (desk.totals()["calls"], desk.totals()["output_tokens"]) == (1, 5)
 
 
+@pytest.mark.requirement("cost:transcripts:claude-code")
 @pytest.mark.parametrize("replay_first", [True, False])
 def test_a_sidechain_that_replays_a_message_under_another_request_is_dropped(
     tmp_path: Path, *, replay_first: bool
@@ -219,6 +225,7 @@ def test_sidechain_messages_of_their_own_count(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.requirement("cost:transcripts:claude-code")
 def test_a_message_that_stands_in_progress_lines_only_counts(tmp_path: Path) -> None:
     desk = imported(tmp_path, p__s=[progress(line("msg_9", "r9", model=HAIKU), agent="a7")])
     (record,) = desk.records
@@ -364,6 +371,7 @@ def test_the_project_is_known_from_the_path_however_it_was_given(path: str, proj
     assert read(line(), Path(path)).project == project
 
 
+@pytest.mark.requirement("cost:transcripts:claude-code")
 def test_default_folders_are_those_that_hold_projects(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="give PATH or CLAUDE_CONFIG_DIR"):
         default_folders({}, tmp_path)

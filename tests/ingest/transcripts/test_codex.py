@@ -58,6 +58,7 @@ def facts(*entries: dict, path: str = ROLLOUT) -> list[UsageFact]:
     return [fact for entry in entries if (fact := reader.fact(as_bytes(entry))) is not None]
 
 
+@pytest.mark.requirement("cost:transcripts:codex")
 def test_the_developer_data_cost_what_they_should(usage_data: Path) -> None:
     truth = json.loads((usage_data / "codex.expected.json").read_text())
     desk = Desk(CODEX, usage_data / "codex")

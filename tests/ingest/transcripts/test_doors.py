@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
@@ -124,6 +125,7 @@ def test_any_order_of_doors_gives_the_same_calls(order: list[UsageFact], cuts: s
     assert calls(settle(order, cuts)) == calls(settle(ALL, set()))
 
 
+@pytest.mark.requirement("cost:once:doors")
 @given(kept=st.sets(st.sampled_from(range(len(ALL))), min_size=1), cuts=st.sets(st.integers(1, 7)))
 @settings(max_examples=80, deadline=None)
 def test_whatever_doors_tell_of_a_call_it_counts_once(kept: set[int], cuts: set[int]) -> None:

@@ -87,6 +87,7 @@ def _preference(fact) -> tuple[int, int, int]:
     return fact.total_tokens, reported, price(fact)[0]
 
 
+@pytest.mark.requirement("cost:shown:laws")
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(entries=st.lists(lines(), max_size=14), data=st.data())
 def test_any_order_and_any_split_of_lines_and_imports_gives_the_same_sums(
@@ -112,6 +113,7 @@ def test_any_order_and_any_split_of_lines_and_imports_gives_the_same_sums(
     assert found == truth(entries)
 
 
+@pytest.mark.requirement("cost:bad:files")
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(entries=st.lists(lines(), min_size=1, max_size=8), data=st.data())
 def test_a_file_that_grows_byte_by_byte_shrinks_and_is_rewritten_ends_the_same(
@@ -134,6 +136,7 @@ def test_a_file_that_grows_byte_by_byte_shrinks_and_is_rewritten_ends_the_same(
     assert by_dimensions(desk.records) == by_dimensions(at_once.records)
 
 
+@pytest.mark.requirement("cost:transcripts:incremental")
 def test_a_second_import_reads_only_what_is_new(tmp_path: Path) -> None:
     path = written(tmp_path / "p" / "s.jsonl", line("m1"))
     written(tmp_path / "p" / "t.jsonl", line("m2"))
@@ -146,6 +149,7 @@ def test_a_second_import_reads_only_what_is_new(tmp_path: Path) -> None:
     assert (second.files_read, second.lines, second.bytes_read, second.calls) == (1, 1, size, 1)
 
 
+@pytest.mark.requirement("cost:transcripts:incremental")
 def test_the_last_message_of_a_file_is_corrected_when_it_grows(tmp_path: Path) -> None:
     path = written(tmp_path / "p" / "s.jsonl", line(output=4))
     desk = Desk(CLAUDE_CODE, tmp_path)
@@ -181,6 +185,7 @@ def test_facts_that_are_forgotten_are_not_missed_while_their_file_stays_as_it_is
     assert desk.run().records == 0
 
 
+@pytest.mark.requirement("cost:bad:lines")
 def test_damaged_lines_are_skipped_counted_and_named(tmp_path: Path) -> None:
     whole = as_bytes(line("m1"))
     path = written(
@@ -261,6 +266,7 @@ def test_names_of_any_bytes_are_imported(tmp_path: Path) -> None:
     assert desk.records[0].attributes == ("project=p\\udcff\\n",)
 
 
+@pytest.mark.requirement("cost:transcripts:progress")
 def test_progress_tells_of_every_file_and_every_batch(tmp_path: Path) -> None:
     written(tmp_path / "p" / "a.jsonl", *(line(f"a{n}") for n in range(5)))
     last = written(tmp_path / "p" / "b.jsonl", line("b"))
@@ -281,6 +287,7 @@ def test_progress_tells_of_every_file_and_every_batch(tmp_path: Path) -> None:
     assert {(one.files_total, one.bytes_total) for one in told} == {(2, total)}
 
 
+@pytest.mark.requirement("cost:transcripts:contents")
 def test_nothing_of_the_conversation_is_kept_anywhere(tmp_path: Path) -> None:
     secret = "hunter2-of-the-conversation"
     content = [

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from contextframe_monitoring.ingest.transcripts.claude_code import CLAUDE_CODE
 from contextframe_monitoring.ingest.transcripts.watch import watch
 from tests.ingest.transcripts.desk import Desk, line, written
 
 
+@pytest.mark.requirement("cost:transcripts:watch")
 def test_only_changes_are_imported_until_waiting_ends(tmp_path: Path) -> None:
     path = written(tmp_path / "p" / "s.jsonl", line("m1"))
     desk = Desk(CLAUDE_CODE, tmp_path)
