@@ -31,6 +31,8 @@ from contextframe_monitoring.store.maintenance import Maintenance, Wishes
 from contextframe_monitoring.store.purge import Purged, purge
 from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
+from contextframe_monitoring.store.repair import repair
+from contextframe_monitoring.store.requests import Requests
 from contextframe_monitoring.store.retention import TrustedTime
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.state import forget_traces
@@ -102,6 +104,7 @@ class Keeper:
                 self.store.spool_root, self.store.tables, ledger, self._clock, self._checkpoint
             )
             self._since_us = self._clock.now_us()
+            repair(self.store.tables, self._checkpoint)
             self._drain.resume()
             archive = self._wishes.archive
             finish_removals(self.store.tables, Removals(engine), self._checkpoint, archive)
@@ -158,10 +161,38 @@ class Keeper:
         if self._maintenance is not None:
             self._maintenance.run()
 
-    def rebuild(self) -> None:
-        """Make the rollups anew from raw rows, as far back as these reach. Raises `StoreError`."""
+    def maintain(
+        self, progress: Callable[[str], None] = lambda _step: None, *, rebuild: bool = False
+    ) -> None:
+        """Drain, then do all that is due in maintenance and what is not due yet; `rebuild` makes
+        the rollups anew from raw rows before. `progress` is told each step. Raises `StoreError`.
+        """
+        progress("drain")
+        self.drain()
         if self._maintenance is not None:
-            self._maintenance.rebuild()
+            if rebuild:
+                progress("rebuild")
+                self._maintenance.rebuild()
+            self._maintenance.run(progress, at_once=True)
+            self._commits = 0
+
+    def _answer(self) -> None:
+        """Do the maintenance that another process asks for."""
+        if self._engine is None:
+            return
+        requests = Requests(self._engine)
+        asked = requests.pending()
+        if asked is None:
+            return
+        error: str | None = "the keeper was ended"
+        try:
+            self.maintain(lambda step: requests.note(asked.request, step), rebuild=asked.rebuild)
+            error = None
+        except MonitoringError as problem:
+            error = str(problem)
+            raise
+        finally:
+            requests.finish(asked.request, self._clock.now_us(), error)
 
     def purge(self, selection: Selection) -> Purged:
         """Erase selected records for good, those in the spool included; return what is gone.
@@ -222,6 +253,7 @@ class Keeper:
             if self.take():
                 frames = self.drain()
                 self.fold()
+                self._answer()
                 self._duties.start()
                 error = self._about_unreadable() or self._duties.problem
                 self._compact_daily()

@@ -37,7 +37,7 @@ HOMES = {
     "sqlalchemy": {"store"},
     "lance": {"store"},
     "lancedb": {"store"},
-    "pyarrow": {"store", "query", "export"},
+    "pyarrow": {"store", "query", "export", "bench"},
     "numpy": {"core", "store", "query", "export"},
     "genai_prices": {"store"},
     "tokenizers": {"store"},

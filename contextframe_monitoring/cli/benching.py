@@ -16,16 +16,18 @@ _HOMES = {
     "record": "contextframe_monitoring.bench.record",
     "wrap": "contextframe_monitoring.bench.wrap",
     "serve": "contextframe_monitoring.bench.serve",
+    "ingest": "contextframe_monitoring.bench.ingest",
 }
 NAMES = tuple(_HOMES)
-_ROUNDS = {"overhead": 1000, "record": 50_000, "wrap": 300, "serve": 10}
+_ROUNDS = {"overhead": 1000, "record": 50_000, "wrap": 300, "serve": 10, "ingest": 60}
 
 
 @edge
 def bench(
     names: Annotated[list[str] | None, typer.Argument(help=f"Any of {', '.join(NAMES)}.")] = None,
     rounds: Annotated[
-        int | None, typer.Option("--rounds", min=10, help="Calls or records of each variant.")
+        int | None,
+        typer.Option("--rounds", min=10, help="Calls, records or seconds of each variant."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -29,8 +29,17 @@ ROLLUP_TABLES = (ROLLUP_1M, ROLLUP_15M, ROLLUP_1H, ROLLUP_1D)
 TABLES = (*RAW_TABLES, *ROLLUP_TABLES)
 
 
+_PACKED = {b"lance-encoding:compression": b"zstd"}
+"""Halves what a row takes and costs a reader nothing, except for counts and sizes, which Lance's
+own bit packing keeps as small.
+"""
+
+
 def _field(name: str, kind: pa.DataType, meaning: str, *, required: bool = False) -> pa.Field:
-    return pa.field(name, kind, nullable=not required, metadata={b"meaning": meaning.encode()})
+    is_count = pa.types.is_integer(kind) and name not in ("seq", "batch")
+    packed = {} if is_count or pa.types.is_binary(kind) else _PACKED
+    metadata = {b"meaning": meaning.encode(), **packed}
+    return pa.field(name, kind, nullable=not required, metadata=metadata)
 
 
 def _schema(*fields: pa.Field) -> pa.Schema:

@@ -79,6 +79,10 @@ class Tables:
         self._open[name] = dataset
         return dataset
 
+    def forget(self, name: str) -> None:
+        """Open a table anew the next time."""
+        self._open.pop(name, None)
+
     def _newest(self, name: str) -> Any:
         dataset = self._open.get(name)
         if dataset is None:
@@ -256,6 +260,13 @@ class Tables:
                 if batch.num_rows:
                     found = min(found, _least(batch))
         return found
+
+    def size_bytes(self) -> int | None:
+        """Return the bytes of all files of the tables, None on object storage."""
+        if self.local is None:
+            return None
+        files = (path for name in SCHEMAS for path in Path(self.uri(name)).rglob("*"))
+        return sum(path.stat().st_size for path in files if path.is_file())
 
     def delete(self, name: str, where: str) -> None:
         """Remove the rows that meet an SQL condition, in one durable commit. Their bytes stay

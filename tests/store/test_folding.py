@@ -209,7 +209,7 @@ def test_rollups_that_somebody_changed_are_found_and_made_anew(store: Store) -> 
     assert [finding.problem.split(" count ")[0] for finding in findings] == [
         "rollups of level 15m", "rollups of level 1d",
     ]  # fmt: skip
-    keeper.rebuild()
+    keeper.maintain(rebuild=True)
     assert verify(store).findings == []
     assert_levels_are_raw(store)
 

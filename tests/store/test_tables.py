@@ -130,7 +130,7 @@ def test_a_damaged_table_is_an_error_that_names_it(tables: Tables) -> None:
 
 @pytest.mark.requirement("spine:fault:full")
 def test_a_full_disk_is_named_and_the_table_stays_as_it_was(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+    with small_disk(tmp_path / "disk", 1 << 18) as disk:
         tables = Tables(str(disk.path / "store"))
         tables.append(PERFORMANCE, some_rows(1, 100, batch=1))
         with pytest.raises(StoreError, match=r"can't be written .*free space on its disk"):
