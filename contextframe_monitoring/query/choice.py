@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from contextframe_monitoring.core.clock import US_PER_SECOND
+from contextframe_monitoring.core.clock import US_PER_DAY, US_PER_SECOND
 from contextframe_monitoring.core.queries import ReportQuery
-from contextframe_monitoring.query.folded import holds
+from contextframe_monitoring.core.windows import Window
+from contextframe_monitoring.query.folded import SUBJECTS, holds
 from contextframe_monitoring.query.keys import Key, TimeKey
-from contextframe_monitoring.query.planner import Plan, Reach, plan, raw_from_us, raw_plan
+from contextframe_monitoring.query.planner import (
+    FAR_US,
+    Plan,
+    Reach,
+    plan,
+    raw_from_us,
+    raw_plan,
+)
 from contextframe_monitoring.query.source import RollupSource, RowSource
-from contextframe_monitoring.store.levels import LEVELS
+from contextframe_monitoring.store.density import Density
+from contextframe_monitoring.store.levels import LEVELS, Level
 
 RAW_ROWS_MAX = 25_000
 """Up to this many rows of a window are read raw: about 8 ms, and every figure is exact."""
+_PIECE_ROWS = 12_000
+"""One more piece costs as much as so many raw rows: 3 ms."""
+_FOLDED_ROWS = 3
+"""A rollup row costs as much as so many raw rows: it has more columns, and a histogram."""
 
 
-def reaches_of(source: RowSource) -> tuple[Reach, ...]:
+def floors(source: RowSource) -> tuple[Reach, ...]:
     """Return the levels of rollups that hold anything."""
     if not isinstance(source, RollupSource):
         return ()
-    floors = ((level, source.rollup_floor_us(level)) for level in LEVELS)
-    return tuple(Reach(level, floor_us) for level, floor_us in floors if floor_us is not None)
+    found = ((level, source.rollup_floor_us(level)) for level in LEVELS)
+    return tuple(Reach(level, floor_us) for level, floor_us in found if floor_us is not None)
 
 
 def chosen(
@@ -41,11 +54,32 @@ def chosen(
     is_held = all(holds(table, key) for key in keys)
     if query.exact or not is_held or not reaches or not isinstance(source, RollupSource):
         return raw_plan(start_us, end_us)
+    density = source.density(table, SUBJECTS[table], end_us)
     raw_from = raw_from_us(start_us, oldest_us, reaches)
-    if raw_from <= start_us and source.is_small(table, start_us, end_us, RAW_ROWS_MAX):
+    if raw_from <= start_us and _is_small(source, table, query.window, density):
         return raw_plan(start_us, end_us)
     every = (*cuts, *_cuts(keys))
-    return plan(start_us, end_us, cuts=every, reaches=reaches, raw_since_us=oldest_us)
+    paying = [reach._replace(least_us=_least_us(reach.level, density)) for reach in reaches]
+    return plan(start_us, end_us, cuts=every, reaches=paying, raw_since_us=oldest_us)
+
+
+def _is_small(source: RollupSource, table: str, window: Window, density: Density | None) -> bool:
+    """Whether raw rows are few; they are only counted where there might be few."""
+    start_us, end_us = window.start_us, window.end_us
+    if density is not None:
+        if density.total <= RAW_ROWS_MAX:
+            return True
+        if density.raw * (end_us - start_us) > 4 * RAW_ROWS_MAX * US_PER_DAY:
+            return False
+    return source.drained_count(table, start_us, end_us) <= RAW_ROWS_MAX
+
+
+def _least_us(level: Level, density: Density | None) -> int:
+    """Return how long a piece must be for a level to be faster than raw rows."""
+    if density is None:
+        return 0
+    saved = density.raw - _FOLDED_ROWS * density.levels.get(level.name, 0)
+    return _PIECE_ROWS * US_PER_DAY // saved if saved > 0 else FAR_US
 
 
 def _cuts(keys: Iterable[Key]) -> Iterable[int]:

@@ -15,15 +15,18 @@ from typing import NamedTuple
 
 from contextframe_monitoring.store.levels import Level
 
-_FAR_US = 1 << 62
+FAR_US = 1 << 62
 """Later than any row."""
 
 
 class Reach(NamedTuple):
-    """A level, and the start of the first bucket that it holds."""
+    """A level, the start of the first bucket that it holds, and how long a piece must be for it to
+    be faster than raw rows.
+    """
 
     level: Level
     floor_us: int
+    least_us: int = 0
 
 
 class Piece(NamedTuple):
@@ -66,11 +69,11 @@ def plan(
     pieces: list[Piece] = []
     rounded_us = 0
     for begin, end in itertools.pairwise(edges):
-        sizes = [level for level, floor_us in levels if floor_us <= begin]
-        is_raw = begin >= raw_from or not sizes
-        for piece in _covered(begin, end, sizes, is_raw=is_raw):
+        reaching = [reach for reach in levels if reach.floor_us <= begin]
+        is_raw = begin >= raw_from or not reaching
+        for piece in _covered(begin, end, reaching, is_raw=is_raw):
             _append(pieces, piece)
-        size = 1 if is_raw else sizes[-1].bucket_us
+        size = 1 if is_raw else reaching[-1].level.bucket_us
         if begin % size or end % size:
             rounded_us = max(rounded_us, size)
     return Plan(tuple(pieces), rounded_us)
@@ -82,7 +85,7 @@ def raw_from_us(start_us: int, raw_since_us: int | None, reaches: Iterable[Reach
     """
     further = [reach for reach in reaches if _is_further(reach, raw_since_us)]
     if raw_since_us is None:
-        return _FAR_US if further else start_us
+        return FAR_US if further else start_us
     if raw_since_us <= start_us or not further:
         return start_us
     size = max(reach.level.bucket_us for reach in further)
@@ -106,21 +109,21 @@ def _usable(reaches: Iterable[Reach]) -> list[Reach]:
     one begins with a bucket of that one.
     """
     found: list[Reach] = []
-    for level, floor_us in sorted(reaches, key=lambda reach: -reach.level.bucket_us):
-        further = (other for other in found if _is_further(other, floor_us))
-        size = max((other.level.bucket_us for other in further), default=level.bucket_us)
-        found.append(Reach(level, -(-floor_us // size) * size))
+    for reach in sorted(reaches, key=lambda reach: -reach.level.bucket_us):
+        further = (other for other in found if _is_further(other, reach.floor_us))
+        size = max((other.level.bucket_us for other in further), default=reach.level.bucket_us)
+        found.append(reach._replace(floor_us=-(-reach.floor_us // size) * size))
     return found
 
 
 def _covered(
-    start_us: int, end_us: int, levels: Sequence[Level], *, is_raw: bool
+    start_us: int, end_us: int, levels: Sequence[Reach], *, is_raw: bool
 ) -> Iterator[Piece]:
     """Yield the pieces between two cuts; the levels, coarsest first, all reach back so far."""
-    for place, level in enumerate(levels):
+    for place, (level, _, least_us) in enumerate(levels):
         size = level.bucket_us
         low, high = -(-start_us // size) * size, end_us // size * size
-        if low < high:
+        if low < high and not (is_raw and high - low < least_us):
             finer = levels[place + 1 :] or levels[-1:]
             if start_us < low:
                 yield from _covered(start_us, low, finer, is_raw=is_raw)
@@ -131,10 +134,11 @@ def _covered(
     if is_raw:
         yield Piece(start_us, end_us, None)
         return
-    size = levels[-1].bucket_us
+    finest = levels[-1].level
+    size = finest.bucket_us
     low, high = -(-start_us // size) * size, -(-end_us // size) * size
     if low < high:
-        yield Piece(low, high, levels[-1])
+        yield Piece(low, high, finest)
 
 
 def _append(pieces: list[Piece], piece: Piece) -> None:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from contextframe_monitoring.core.privacy import bounded_name
 from contextframe_monitoring.core.queries import NONE_LABEL, ReportQuery
 from contextframe_monitoring.core.records import OWN_SERVER
-from contextframe_monitoring.query.choice import chosen, reaches_of, rounding_note
+from contextframe_monitoring.query.choice import chosen, floors, rounding_note
 from contextframe_monitoring.query.dimensions import key_for, must_occur, unknown_key
 from contextframe_monitoring.query.folded import SUBJECTS, folded, rollup_columns
 from contextframe_monitoring.query.grouping import Grouping
@@ -143,7 +143,7 @@ class Scan:
 
     @cached_property
     def _reaches(self) -> tuple[Reach, ...]:
-        return reaches_of(self.source)
+        return floors(self.source)
 
     @property
     def reached_us(self) -> int | None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from contextframe_monitoring.store.density import Density
 from contextframe_monitoring.store.levels import Level
 
 Integers = NDArray[np.int64]
@@ -65,8 +66,12 @@ class RollupSource(RowSource, Protocol):
         """Return how far back a level reaches, None when nothing is there."""
         ...
 
-    def is_small(self, table: str, start_us: int, end_us: int, rows_max: int) -> bool:
-        """Return whether `drained_rows` would yield at most `rows_max` rows."""
+    def density(self, table: str, subject: str, end_us: int) -> Density | None:
+        """Return how many rows a day before `end_us` has; None when that is not known."""
+        ...
+
+    def drained_count(self, table: str, start_us: int, end_us: int) -> int:
+        """Return how many rows `drained_rows` would yield."""
         ...
 
 

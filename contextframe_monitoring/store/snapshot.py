@@ -15,7 +15,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contextframe_monitoring.core.clock import US_PER_DAY
 from contextframe_monitoring.core.errors import StoreError
+from contextframe_monitoring.store.density import Density
 from contextframe_monitoring.store.levels import LEVELS, Level, finer
 from contextframe_monitoring.store.rows import Stored, decode, rows
 from contextframe_monitoring.store.schemas import TIME
@@ -171,11 +173,34 @@ class Snapshot:
             return oldest
         return max(oldest, cutoff)
 
-    def is_small(self, table: str, start_us: int, end_us: int, rows_max: int) -> bool:
-        """Return whether a table has at most so many drained rows with start <= time < end."""
-        if not self.done or self._tables.count(table) <= rows_max:
-            return True
-        return self._tables.count_between(table, start_us, end_us) <= rows_max
+    def density(self, table: str, subject: str, end_us: int) -> Density | None:
+        """Return how many rows a table and the levels have on the last whole day before `end_us`;
+        None where there are none. It is counted anew when the table has grown by a quarter.
+        """
+        total = self._tables.count(table) if self.done else 0
+        known = self._store.densities.get(table)
+        if known is not None and known.total <= total < known.total * 5 / 4:
+            return known
+        day_us = end_us // US_PER_DAY * US_PER_DAY
+        found = None
+        for start_us in (day_us - US_PER_DAY, day_us):
+            raw = self._tables.count_between(table, start_us, start_us + US_PER_DAY)
+            if raw:
+                found = Density(total, raw, self._folded_rows(subject, start_us))
+                self._store.densities[table] = found
+                break
+        return found
+
+    def _folded_rows(self, subject: str, day_us: int) -> dict[str, int]:
+        where, end_us = f"subject = '{subject}'", day_us + US_PER_DAY
+        return {
+            level.name: self._tables.count_between(level.table, day_us, end_us, where)
+            for level in LEVELS
+        }
+
+    def drained_count(self, table: str, start_us: int, end_us: int) -> int:
+        """Return how many drained rows of a table have start <= time < end."""
+        return self._tables.count_between(table, start_us, end_us) if self.done else 0
 
     def oldest_us(self, table: str) -> int | None:
         """Return the earliest time of the raw rows of a table, None when there are none."""

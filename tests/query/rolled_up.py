@@ -9,12 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contextframe_monitoring.core.records import Record
+from contextframe_monitoring.store.density import Density
 from contextframe_monitoring.store.levels import Level
 from contextframe_monitoring.store.merging import merged
 from contextframe_monitoring.store.rollup import rollup_rows
 from contextframe_monitoring.store.rows import Stored, rows
 from contextframe_monitoring.store.schemas import TIME
 from tests.query.row_sources import Tables
+
+DENSE = Density(10**12, 10**12, {})
+"""So many raw rows that the shortest bucket pays."""
 
 
 class RolledUp:
@@ -25,11 +29,11 @@ class RolledUp:
         drained: Sequence[Sequence[Record]],
         fresh: Sequence[Record] = (),
         raw_since_us: int = 0,
-        is_small: bool = False,
+        density: Density | None = DENSE,
     ) -> None:
         self._drained = Tables(*(r for b in drained for r in b if r.time_us >= raw_since_us))
         self._fresh = Tables(*fresh)
-        self._small = is_small
+        self._density = density
         self.scanned: list[str] = []
         seq = 0
         deltas = []
@@ -79,8 +83,11 @@ class RolledUp:
         oldest = int(np.min(self._deltas["bucket"].cast(pa.int64()).to_numpy()))
         return oldest // level.bucket_us * level.bucket_us
 
-    def is_small(self, table: str, start_us: int, end_us: int, rows_max: int) -> bool:
-        return self._small
+    def density(self, table: str, subject: str, end_us: int) -> Density | None:
+        return self._density
+
+    def drained_count(self, table: str, start_us: int, end_us: int) -> int:
+        return sum(len(b) for b in self._drained.batches(table, ("timestamp",), start_us, end_us))
 
     def oldest_us(self, table: str) -> int | None:
         moments = [source.oldest_us(table) for source in (self._drained, self._fresh)]
