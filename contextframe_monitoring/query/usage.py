@@ -24,8 +24,7 @@ from contextframe_monitoring.core.buckets import (
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.figures import added_up
 from contextframe_monitoring.core.queries import ReportQuery
-from contextframe_monitoring.core.reports import TimePattern, TrendPoint, UsageReport, UsageRow
-from contextframe_monitoring.core.windows import local
+from contextframe_monitoring.core.reports import UsageReport, UsageRow
 from contextframe_monitoring.query.breakdown import (
     category,
     left_out,
@@ -49,18 +48,16 @@ from contextframe_monitoring.query.documents import (
 )
 from contextframe_monitoring.query.events import EVENT_COLUMNS, Events
 from contextframe_monitoring.query.folded import USE_MEASURES, Folded, weights
-from contextframe_monitoring.query.keys import ColumnKey, TimeKey
-from contextframe_monitoring.query.labels import Labels
+from contextframe_monitoring.query.keys import ColumnKey
 from contextframe_monitoring.query.means import Means
 from contextframe_monitoring.query.scan import Scan
 from contextframe_monitoring.query.searches import SEARCH_COLUMNS, Searches
 from contextframe_monitoring.query.source import Mask, Rows, RowSource
 from contextframe_monitoring.query.sums import Counts, grown
+from contextframe_monitoring.query.use_times import UseTimes, UseTypes, folded_hours
 from contextframe_monitoring.store.schemas import USAGE
 
 _TREND_BUCKETS_MAX = 400
-_FOLDED_HOURS_MAX = 31 * 24
-"""Above it rollups of whole days are read, which know no hours."""
 RAW_ONLY = "unique_resources, top documents and queries, click-through and measures of events"
 _METRIC_KEYS = frozenset({"metric", "kind", "unit", "metric_type", "type"})
 _COLUMNS = ("timestamp", METRIC_TYPE, "agent_id", "resource_id", "value")
@@ -69,9 +66,9 @@ _COLUMNS = ("timestamp", METRIC_TYPE, "agent_id", "resource_id", "value")
 def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig) -> UsageReport:
     """Return the usage report of a query. Raises `InvalidError` or `LimitedError`."""
     scan = Scan(source, USAGE, query)
-    events, types = _Uses(scan), _Types()
-    detail = _Detail(scan, config) if query.detail else None
+    events, types = _Uses(scan), UseTypes()
     with_metrics = bool(_METRIC_KEYS & {*query.group_by, *query.where})
+    detail = _Detail(scan, config, with_metrics=with_metrics) if query.detail else None
     columns = _COLUMNS if detail is None else (*_COLUMNS, *_Detail.columns)
     for rows in scan.rows(columns, USE_MEASURES, () if detail is None else detail.cuts):
         masks = types.masks(rows)
@@ -103,23 +100,6 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
         note="; ".join(notes) or None,
         **sections,
     )
-
-
-class _Types:
-    """Tells rows apart by what they are."""
-
-    def __init__(self) -> None:
-        self._labels = Labels()
-
-    def masks(self, rows: Rows) -> dict[str, Mask | None]:
-        """Return, for each type, where the rows of it are; None when there are none."""
-        codes = self._labels.codes(rows.labels(METRIC_TYPE))
-        found: dict[str, Mask | None] = {}
-        for name in (DOCUMENT_ACCESS, QUERY, EVENT, CUSTOM):
-            code = self._labels.known(name)
-            mask = None if code is None else codes == code
-            found[name] = mask if mask is not None and mask.any() else None
-        return found
 
 
 class _Distinct:
@@ -210,23 +190,21 @@ class _Detail:
         dict.fromkeys((*DOCUMENT_COLUMNS, *SEARCH_COLUMNS, *EVENT_COLUMNS, *METRIC_COLUMNS))
     )
 
-    def __init__(self, scan: Scan, config: MonitoringConfig) -> None:
+    def __init__(self, scan: Scan, config: MonitoringConfig, *, with_metrics: bool) -> None:
         query = scan.query
-        self._scan = scan
+        self._scan, self._with_metrics = scan, with_metrics
         self._documents = Documents(query.exact_rows_max)
         self._searches = Searches(config.slow_query_threshold_ms)
         self._events = Events(query.exact_rows_max)
         self._metrics = CustomMetrics(query.exact_rows_max)
-        self._trend = _Times(_trend_buckets(query))
+        self._trend = UseTimes(_trend_buckets(query))
         hours = query.window.seconds / 3_600
-        self._hours = _Times(buckets(query.window, "hour")) if hours <= BUCKETS_MAX else None
-        self._has_hours = hours <= _FOLDED_HOURS_MAX
+        self._hours = UseTimes(buckets(query.window, "hour")) if hours <= BUCKETS_MAX else None
 
     @property
     def cuts(self) -> tuple[int, ...]:
-        """The times at which a section changes its bucket."""
-        hours = self._hours.starts_us if self._hours is not None and self._has_hours else ()
-        return (*self._trend.starts_us, *hours)
+        """The times at which the trend changes its bucket."""
+        return self._trend.starts_us
 
     def add_uses(self, rows: Rows) -> None:
         self._trend.add(rows)
@@ -252,7 +230,7 @@ class _Detail:
         pattern = self._hours
         if self._scan.folded_read:
             notes += self._metrics.notes()
-            pattern = pattern if self._has_hours else None
+            pattern = folded_hours(self._scan, with_metrics=self._with_metrics)
         return {
             "resolution": resolution(self._scan, exact=exact),
             "accesses": self._documents.accesses(),
@@ -266,39 +244,6 @@ class _Detail:
             "pattern": None if pattern is None else pattern.pattern(),
             "trend": self._trend.trend(),
         }, notes
-
-
-class _Times:
-    """Uses by calendar bucket."""
-
-    def __init__(self, cut: Buckets) -> None:
-        self._key, self._counts = TimeKey(cut), Counts()
-
-    @property
-    def starts_us(self) -> tuple[int, ...]:
-        return self._key.buckets.starts_us
-
-    def add(self, rows: Rows) -> None:
-        self._counts.add(self._key.codes(rows), len(self._key.buckets), weights(rows))
-
-    def _counted(self) -> list[int]:
-        size = len(self._key.buckets)
-        counts: list[int] = grown(self._counts.values, size)[:size].tolist()
-        return counts
-
-    def trend(self) -> tuple[TrendPoint, ...]:
-        pairs = zip(self._key.buckets.labels(), self._counted(), strict=True)
-        return tuple(TrendPoint(date=label, count=count) for label, count in pairs)
-
-    def pattern(self) -> TimePattern:
-        """Add up hours of the same name."""
-        hours, days = [0] * 24, [0] * 7
-        cut = self._key.buckets
-        for start_us, count in zip(cut.starts_us, self._counted(), strict=True):
-            moment = local(start_us, cut.timezone)
-            hours[moment.hour] += count
-            days[moment.weekday()] += count
-        return TimePattern(hour_of_day=tuple(hours), day_of_week=tuple(days))
 
 
 def _trend_buckets(query: ReportQuery) -> Buckets:

@@ -138,6 +138,7 @@ class Snapshot:
                     batch_after=low,
                     batch_max=high,
                     where=f"subject = '{subject}'",
+                    late=True,
                 )
                 first = next(rows, None)  # from here on, the table's version is pinned
                 self._check_merged(source, low, high)
