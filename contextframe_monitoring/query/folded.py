@@ -104,7 +104,7 @@ def rollup_columns(table: str, columns: Iterable[str], keys: Iterable[Key]) -> t
     """Return the columns of the rollups that hold these columns of a raw table, as far as rollups
     have them, and what the keys read.
     """
-    found = [NAMES[table][name] for name in columns if name in NAMES[table]]
+    found = ["bucket", *(NAMES[table][name] for name in columns if name in NAMES[table])]
     for key in keys:
         found += [NAMES[table][name] for name in key.columns if name in NAMES[table]]
         if isinstance(key, AttributeKey):

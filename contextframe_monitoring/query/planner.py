@@ -42,6 +42,7 @@ class Plan(NamedTuple):
 
     pieces: tuple[Piece, ...]
     rounded_us: int = 0
+    cuts: tuple[int, ...] = ()
 
 
 def raw_plan(start_us: int, end_us: int) -> Plan:
@@ -76,7 +77,7 @@ def plan(
         size = 1 if is_raw else reaching[-1].level.bucket_us
         if begin % size or end % size:
             rounded_us = max(rounded_us, size)
-    return Plan(tuple(pieces), rounded_us)
+    return Plan(tuple(pieces), rounded_us, tuple(edges[1:-1]))
 
 
 def raw_from_us(start_us: int, raw_since_us: int | None, reaches: Iterable[Reach]) -> int:

@@ -117,8 +117,11 @@ class Scan:
                 yield from map(Rows, found)
             else:
                 subject = SUBJECTS[self.table]
-                found = source.rollups(piece.level, subject, kept, start_us, end_us)
-                yield from map(folded, found)
+                batch = source.condensed(
+                    piece.level, subject, kept, start_us, end_us, self.plan.cuts
+                )
+                if batch is not None:
+                    yield folded(batch)
 
     def _mask(self, rows: Rows) -> Mask | None:
         mask = self._not_own(rows)

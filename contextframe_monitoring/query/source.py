@@ -53,12 +53,18 @@ class RollupSource(RowSource, Protocol):
         """Yield the rows of `batches` that no rollup holds yet."""
         ...
 
-    def rollups(
-        self, level: Level, subject: str, columns: Sequence[str], start_us: int, end_us: int
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield rollup rows whose sum is everything that `drained_rows` holds or held in the
-        window. Start and end are multiples of the level's bucket length; rows of finer levels may
-        be among them.
+    def condensed(
+        self,
+        level: Level,
+        subject: str,
+        columns: Sequence[str],
+        start_us: int,
+        end_us: int,
+        starts_us: Sequence[int],
+    ) -> pa.RecordBatch | None:
+        """Return rollup rows whose sum is everything that `drained_rows` holds or held in the
+        window, None when there are none. Start and end are multiples of the level's bucket length.
+        Rows are merged by the buckets that begin at `starts_us`.
         """
         ...
 

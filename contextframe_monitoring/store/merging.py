@@ -57,6 +57,33 @@ def merged(parts: Iterable[pa.RecordBatch], bucket_us: int, batch: int) -> pa.Ta
     return pa.Table.from_arrays(arrays, schema=ROLLUP_SCHEMA)
 
 
+def condensed(table: pa.Table, bucket: _Ints) -> pa.RecordBatch:
+    """Return rows of some columns of ROLLUP_SCHEMA, a bucket among them, as one row for each
+    combination of their labels in each of the (new) buckets.
+    """
+    names = table.schema.names
+    labels = {name: encoded(table[name]) for name in names if name in _KEYS}
+    group, first = grouped(bucket, list(labels.values()))
+    size = len(first)
+    columns: dict[str, pa.Array] = {
+        "bucket": pa.array(bucket[first]).cast(TIME),
+        **{name: label.take(pa.array(first)) for name, label in labels.items()},
+    }
+    for name in set(names) - columns.keys():
+        column = table[name]
+        if name in ("sum", "value_sum"):
+            columns[name] = _sum(column, group, size)
+        elif name == "min":
+            columns[name] = _extreme(column, group, size, np.minimum, np.inf)
+        elif name == "max":
+            columns[name] = _extreme(column, group, size, np.maximum, -np.inf)
+        elif name == "histogram":
+            columns[name] = _histograms(column, group, size)
+        else:
+            columns[name] = _total(column, group, size)
+    return pa.RecordBatch.from_arrays([columns[name] for name in names], names)
+
+
 def grouped(bucket: _Ints, labels: list[pa.DictionaryArray]) -> tuple[_Ints, _Ints]:
     """Return the group of each row, and the first row of each group; groups rise with time."""
     _, code = np.unique(bucket, return_inverse=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,6 +20,7 @@ from contextframe_monitoring.core.clock import US_PER_DAY
 from contextframe_monitoring.core.errors import StoreError
 from contextframe_monitoring.store.density import Density
 from contextframe_monitoring.store.levels import LEVELS, Level, finer
+from contextframe_monitoring.store.merging import condensed
 from contextframe_monitoring.store.rows import Stored, decode, rows
 from contextframe_monitoring.store.schemas import TIME
 from contextframe_monitoring.store.spool.reader import WriterView, read_spool
@@ -168,11 +170,64 @@ class Snapshot:
         tables = [source.table for source in (level, *finer(level))]
         moments = [self._tables.oldest_us(table) for table in tables]
         oldest = min((moment for moment in moments if moment is not None), default=None)
-        removals = self._store.removals
-        cutoff = None if removals is None else removals.cutoffs().get(level.table)
+        cutoff = self._cutoffs.get(level.table)
         if oldest is None or cutoff is None:
             return oldest
         return max(oldest, cutoff)
+
+    def condensed(
+        self,
+        level: Level,
+        subject: str,
+        columns: Sequence[str],
+        start_us: int,
+        end_us: int,
+        starts_us: Sequence[int],
+    ) -> pa.RecordBatch | None:
+        """Return the rows of `rollups` merged by their labels and by the buckets that begin at
+        `starts_us`, None when there are none. They are kept for later looks.
+        """
+        inside = tuple(start for start in starts_us if start_us < start < end_us)
+        key = (level.name, subject, tuple(columns), start_us, end_us, inside)
+        self._met  # noqa: B018 - what was touched since the last look is let go of first
+        found = self._store.kept.get(self.done, key)
+        if found is None:
+            batches = list(self.rollups(level, subject, columns, start_us, end_us))
+            table = pa.Table.from_batches(batches) if batches else None
+            if table is None or not table.num_rows:
+                return None
+            edges = np.array([start_us, *inside], np.int64)
+            buckets = table["bucket"].cast(pa.int64()).to_numpy()
+            at = edges[np.searchsorted(edges, buckets, side="right") - 1]
+            found = condensed(table, at)
+            self._store.kept.put(self.done, key, end_us, found)
+        return found
+
+    @cached_property
+    def _met(self) -> bool:
+        removals = self._store.removals
+        gone = (
+            (0, ())
+            if removals is None
+            else (sum(removals.expired().values()), tuple(sorted(self._cutoffs.items())))
+        )
+        self._store.kept.meet(self.done, gone, self._touched_us)
+        return True
+
+    def _touched_us(self, batch: int) -> int | None:
+        """Return the earliest bucket that any level has rows of later batches for."""
+        least: int | None = None
+        for level in LEVELS:
+            for found in self._tables.scan(level.table, ["bucket"], batch_after=batch):
+                if found.num_rows:
+                    low: int = pc.min(found.column(0)).cast(pa.int64()).as_py()
+                    least = low if least is None else min(least, low)
+        return least
+
+    @cached_property
+    def _cutoffs(self) -> dict[str, int]:
+        removals = self._store.removals
+        return {} if removals is None else dict(removals.cutoffs())
 
     def density(self, table: str, subject: str, end_us: int) -> Density | None:
         """Return how many rows a table and the levels have on the last whole day before `end_us`;

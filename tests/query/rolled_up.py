@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from contextframe_monitoring.core.records import Record
 from contextframe_monitoring.store.density import Density
 from contextframe_monitoring.store.levels import Level
-from contextframe_monitoring.store.merging import merged
+from contextframe_monitoring.store.merging import condensed, merged
 from contextframe_monitoring.store.rollup import rollup_rows
 from contextframe_monitoring.store.rows import Stored, rows
 from contextframe_monitoring.store.schemas import TIME
@@ -60,13 +60,19 @@ class RolledUp:
     ) -> Iterator[pa.RecordBatch]:
         yield from self._fresh.batches(table, columns, start_us, end_us)
 
-    def rollups(
-        self, level: Level, subject: str, columns: Sequence[str], start_us: int, end_us: int
-    ) -> Iterator[pa.RecordBatch]:
+    def condensed(
+        self,
+        level: Level,
+        subject: str,
+        columns: Sequence[str],
+        start_us: int,
+        end_us: int,
+        starts_us: Sequence[int],
+    ) -> pa.RecordBatch | None:
         assert start_us % level.bucket_us == end_us % level.bucket_us == 0
         self.scanned.append(level.name)
         if self._deltas is None:
-            return
+            return None
         times = self._deltas["bucket"]
         inside = pc.and_(
             pc.greater_equal(times, pa.scalar(start_us, TIME)),
@@ -74,8 +80,12 @@ class RolledUp:
         )
         mine = pc.and_(inside, pc.equal(self._deltas["subject"].cast(pa.string()), subject))
         found = self._deltas.filter(mine)
-        folded = merged(found.to_batches(), level.bucket_us, 9) if len(found) else found
-        yield from folded.select(list(columns)).to_batches()
+        if not len(found):
+            return None
+        folded = merged(found.to_batches(), level.bucket_us, 9).select(list(columns))
+        edges = np.array([start_us, *(s for s in starts_us if start_us < s < end_us)])
+        buckets = folded["bucket"].cast(pa.int64()).to_numpy()
+        return condensed(folded, edges[np.searchsorted(edges, buckets, side="right") - 1])
 
     def rollup_floor_us(self, level: Level) -> int | None:
         if self._deltas is None or not len(self._deltas):

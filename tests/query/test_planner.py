@@ -53,7 +53,7 @@ def test_what_raw_rows_no_longer_hold_comes_from_rollups_to_the_next_day() -> No
 def test_a_bucket_that_straddles_an_end_belongs_to_where_it_starts() -> None:
     old = [Reach(D1, 0), Reach(H1, 8 * DAY)]
     found = plan(DAY + 5, 3 * DAY + HOUR, cuts=(), reaches=old, raw_since_us=None)
-    assert found == ((Piece(2 * DAY, 4 * DAY, D1),), DAY)
+    assert found == ((Piece(2 * DAY, 4 * DAY, D1),), DAY, ())
 
 
 @LAW
