@@ -6,7 +6,7 @@ histogram. `NAMES` says which column of a raw table lies in which of the rollups
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -100,16 +100,14 @@ def holds(table: str, key: Key) -> bool:
     return NAMES[table].keys() >= set(key.columns)
 
 
-def rollup_columns(table: str, columns: Iterable[str], keys: Iterable[Key]) -> tuple[str, ...]:
+def rollup_columns(table: str, columns: Iterable[str], keys: Collection[Key]) -> tuple[str, ...]:
     """Return the columns of the rollups that hold these columns of a raw table, as far as rollups
     have them, and what the keys read.
     """
-    found = ["bucket", *(NAMES[table][name] for name in columns if name in NAMES[table])]
-    for key in keys:
-        found += [NAMES[table][name] for name in key.columns if name in NAMES[table]]
-        if isinstance(key, AttributeKey):
-            found.append(key.name)
-    if table == USAGE:
+    named = [*columns, *(name for key in keys for name in key.columns)]
+    found = ["bucket", *(NAMES[table][name] for name in named if name in NAMES[table])]
+    found += [key.name for key in keys if isinstance(key, AttributeKey)]
+    if table == USAGE and "resource_id" in named:
         found.append("resource")
     return tuple(dict.fromkeys(found))
 

@@ -77,7 +77,13 @@ def plan(
         size = 1 if is_raw else reaching[-1].level.bucket_us
         if begin % size or end % size:
             rounded_us = max(rounded_us, size)
-    return Plan(tuple(pieces), rounded_us, tuple(edges[1:-1]))
+    least = {reach.level: reach.least_us for reach in levels}
+    paying: list[Piece] = []
+    for piece in pieces:
+        is_short = piece.level and piece.end_us - piece.start_us < least[piece.level]
+        is_raw = is_short and piece.start_us >= raw_from
+        _append(paying, piece._replace(level=None) if is_raw else piece)
+    return Plan(tuple(paying), rounded_us, tuple(edges[1:-1]))
 
 
 def raw_from_us(start_us: int, raw_since_us: int | None, reaches: Iterable[Reach]) -> int:
@@ -121,10 +127,10 @@ def _covered(
     start_us: int, end_us: int, levels: Sequence[Reach], *, is_raw: bool
 ) -> Iterator[Piece]:
     """Yield the pieces between two cuts; the levels, coarsest first, all reach back so far."""
-    for place, (level, _, least_us) in enumerate(levels):
+    for place, (level, *_) in enumerate(levels):
         size = level.bucket_us
         low, high = -(-start_us // size) * size, end_us // size * size
-        if low < high and not (is_raw and high - low < least_us):
+        if low < high:
             finer = levels[place + 1 :] or levels[-1:]
             if start_us < low:
                 yield from _covered(start_us, low, finer, is_raw=is_raw)

@@ -15,10 +15,11 @@ from contextframe_monitoring.query.choice import chosen, floors, rounding_note
 from contextframe_monitoring.query.dimensions import key_for, must_occur, unknown_key
 from contextframe_monitoring.query.folded import SUBJECTS, folded, rollup_columns
 from contextframe_monitoring.query.grouping import Grouping
-from contextframe_monitoring.query.keys import ATTRIBUTES, AttributeKey, Key
+from contextframe_monitoring.query.keys import ATTRIBUTES, AttributeKey, Key, TimeKey
 from contextframe_monitoring.query.labels import Labels
 from contextframe_monitoring.query.planner import Reach, raw_plan, reached_us
 from contextframe_monitoring.query.source import Mask, RollupSource, Rows, RowSource
+from contextframe_monitoring.store.kept_rollups import Sieve
 
 _SHOWN_NAMES_MAX = 20
 
@@ -40,12 +41,19 @@ class Scan:
         self.raw_read = self.folded_read = 0
         self.plan = raw_plan(query.window.start_us, query.window.end_us)
         self._keys: dict[str, Key] = {}
+        self._used: list[Key] = []
         self.grouping = Grouping([self.key(name) for name in query.group_by])
-        self._filters = [(self.key(name), name) for name in query.where]
+        self._filters = [(self._key(name), name) for name in query.where]
         self._servers = None if query.shows_own else Labels()
 
     def key(self, name: str) -> Key:
         """Return the reader of a key, the same one each time."""
+        key = self._key(name)
+        if key not in self._used:
+            self._used.append(key)
+        return key
+
+    def _key(self, name: str) -> Key:
         if name not in self._keys:
             self._keys[name] = key_for(self.table, name, self.query.window)
         return self._keys[name]
@@ -55,13 +63,14 @@ class Scan:
         columns: Iterable[str],
         measures: Collection[str] = (),
         cuts: Iterable[int] = (),
+        raw_only: Collection[str] = (),
     ) -> Iterator[Rows]:
         """Yield the rows in the window that pass all filters, in batches that are not empty.
 
-        With `measures`, the columns of the rollups that the caller can use, some may be `Folded`;
-        none of them straddles one of the `cuts`, or a bucket of a key. Raises `InvalidError` at the
-        end when a key of the query is no dimension and turns out to be no attribute of any row in
-        the window either.
+        With `measures`, the columns of the rollups that the caller can use, some may be `Folded`,
+        without the columns in `raw_only`; none straddles one of the `cuts`, or a bucket of a key.
+        Raises `InvalidError` at the end when a key of the query is no dimension and turns out to be
+        no attribute of any row in the window either.
         """
         wanted = dict.fromkeys((*columns, *self.grouping.columns))
         for key, _ in self._filters:
@@ -69,17 +78,15 @@ class Scan:
         if self._servers is not None:
             wanted["server"] = None
         self._choose(measures, cuts)
-        for rows in self._read(tuple(wanted) or ("timestamp",), measures):
-            if not len(rows):
-                continue
-            mask = self._mask(rows)
-            passed = rows if mask is None or mask.all() else rows.where(mask)
-            if len(passed):
-                if passed.folded:
-                    self.folded_read += len(passed)
+        labels = [name for name in columns if name not in raw_only]
+        kept = (*rollup_columns(self.table, labels, self._used), *measures)
+        for rows in self._read(tuple(wanted) or ("timestamp",), kept):
+            if len(rows):
+                if rows.folded:
+                    self.folded_read += len(rows)
                 else:
-                    self.raw_read += len(passed)
-                yield passed
+                    self.raw_read += len(rows)
+                yield rows
         if self._strict:
             self._check_keys()
 
@@ -101,27 +108,47 @@ class Scan:
         """Whether raw rows alone are read."""
         return all(piece.level is None for piece in self.plan.pieces)
 
-    def _read(self, columns: tuple[str, ...], measures: Collection[str]) -> Iterator[Rows]:
-        source, window = self.source, self.query.window
+    def _read(self, wanted: tuple[str, ...], kept: tuple[str, ...]) -> Iterator[Rows]:
+        """Yield the rows that pass all filters: raw ones and rollups, with these columns."""
+        source, window, table = self.source, self.query.window, self.table
         if self.is_raw or not isinstance(source, RollupSource):
-            batches = source.batches(self.table, columns, window.start_us, window.end_us)
-            yield from map(Rows, batches)
+            found = source.batches(table, wanted, window.start_us, window.end_us)
+            yield from map(self._passed, map(Rows, found))
             return
-        fresh = source.fresh_rows(self.table, columns, window.start_us, window.end_us)
-        yield from map(Rows, fresh)
-        kept = (*rollup_columns(self.table, columns, self._keys.values()), *measures)
-        for piece in self.plan.pieces:
-            start_us, end_us = piece.start_us, piece.end_us
-            if piece.level is None:
-                found = source.drained_rows(self.table, columns, start_us, end_us)
-                yield from map(Rows, found)
-            else:
-                subject = SUBJECTS[self.table]
-                batch = source.condensed(
-                    piece.level, subject, kept, start_us, end_us, self.plan.cuts
-                )
-                if batch is not None:
-                    yield folded(batch)
+        fresh = source.fresh_rows(table, wanted, window.start_us, window.end_us)
+        yield from map(self._passed, map(Rows, fresh))
+        sieve, cuts = self._sieve, self.plan.cuts
+        for start_us, end_us, level in self.plan.pieces:
+            if level is None:
+                found = source.drained_rows(table, wanted, start_us, end_us)
+                yield from map(self._passed, map(Rows, found))
+                continue
+            batch = source.condensed(level, SUBJECTS[table], kept, start_us, end_us, cuts, sieve)
+            if batch is not None:
+                yield folded(batch)
+
+    @property
+    def _sieve(self) -> Sieve:
+        """The filters of the query, for rollup rows."""
+        keys = [key for key, _ in self._filters]
+        columns = rollup_columns(self.table, () if self.query.shows_own else ("server",), keys)
+        question = (self.query.shows_own, *sorted(self.query.where.items()))
+        times = tuple(
+            bucket for key in keys if isinstance(key, TimeKey) for bucket in key.buckets.starts_us
+        )
+
+        def passed(batch: pa.RecordBatch) -> pa.RecordBatch:
+            rows = folded(batch)
+            mask = self._mask(rows)
+            return batch if mask is None or mask.all() else batch.filter(pa.array(mask))
+
+        return Sieve((*question, times), columns, passed)
+
+    def _passed(self, rows: Rows) -> Rows:
+        if not len(rows):
+            return rows
+        mask = self._mask(rows)
+        return rows if mask is None or mask.all() else rows.where(mask)
 
     def _mask(self, rows: Rows) -> Mask | None:
         mask = self._not_own(rows)

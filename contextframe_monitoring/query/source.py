@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from contextframe_monitoring.store.density import Density
+from contextframe_monitoring.store.kept_rollups import Sieve
 from contextframe_monitoring.store.levels import Level
 
 Integers = NDArray[np.int64]
@@ -61,10 +62,11 @@ class RollupSource(RowSource, Protocol):
         start_us: int,
         end_us: int,
         starts_us: Sequence[int],
+        sieve: Sieve,
     ) -> pa.RecordBatch | None:
         """Return rollup rows whose sum is everything that `drained_rows` holds or held in the
-        window, None when there are none. Start and end are multiples of the level's bucket length.
-        Rows are merged by the buckets that begin at `starts_us`.
+        window and that passes the sieve; None when there are none. Start and end are multiples of
+        the level's bucket length. Rows are merged by the buckets that begin at `starts_us`.
         """
         ...
 

@@ -70,7 +70,9 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
     with_metrics = bool(_METRIC_KEYS & {*query.group_by, *query.where})
     detail = _Detail(scan, config, with_metrics=with_metrics) if query.detail else None
     columns = _COLUMNS if detail is None else (*_COLUMNS, *_Detail.columns)
-    for rows in scan.rows(columns, USE_MEASURES, () if detail is None else detail.cuts):
+    cuts = () if detail is None else detail.cuts
+    raw_only = ("agent_id", "resource_id") if detail is None else ("agent_id",)
+    for rows in scan.rows(columns, USE_MEASURES, cuts, raw_only):
         masks = types.masks(rows)
         samples = None if with_metrics else masks[CUSTOM]
         counted = rows if samples is None else rows.where(~samples)
@@ -91,7 +93,7 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
     return UsageReport(
         period=period(query.window),
         total_events=events.total,
-        unique_agents=events.agents.distinct(),
+        unique_agents=_agents(scan, with_metrics) if scan.folded_read else events.agents.distinct(),
         unique_resources=None if scan.folded_read else events.resources.distinct(),
         total_document_accesses=events.counts_of(DOCUMENT_ACCESS),
         total_queries=events.counts_of(QUERY),
@@ -123,6 +125,18 @@ class _Distinct:
         return len([name for count, name in pairs if count and name is not None])
 
 
+def _agents(scan: Scan, with_metrics: bool) -> int | None:
+    """Return how many agents there are: read apart, so that rollups are merged over agents."""
+    again = Scan(scan.source, USAGE, scan.query.ungrouped(), strict=False)
+    agents, types = _Distinct("agent_id", DOCUMENTS_MAX), UseTypes()
+    for rows in again.rows(("agent_id", METRIC_TYPE), ("count", "weight")):
+        samples = None if with_metrics else types.masks(rows)[CUSTOM]
+        counted = rows if samples is None else rows.where(~samples)
+        if len(counted):
+            agents.add(counted)
+    return agents.distinct()
+
+
 class _Uses:
     """Totals and breakdown."""
 
@@ -139,7 +153,6 @@ class _Uses:
         stands = weights(rows)
         self.total += len(rows) if stands is None else int(stands.sum())
         self._counts.add(codes, groups, stands)
-        self.agents.add(rows)
         if isinstance(rows, Folded):
             sums, counts = rows.floats("value_sum"), rows.integers("value_count")
             self._values.add_sums(codes, sums, counts, groups)
@@ -147,6 +160,7 @@ class _Uses:
                 self._by_type[name] += 0 if mask is None else int(rows.counts()[mask].sum())
             return
         self._values.add(codes, rows.floats("value"), groups)
+        self.agents.add(rows)
         hidden = np.zeros(len(rows), np.bool_)
         for name, mask in masks.items():
             if mask is not None:

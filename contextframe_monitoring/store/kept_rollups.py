@@ -7,11 +7,22 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from typing import NamedTuple
 
 import pyarrow as pa
 
 BYTES_MAX = 64 << 20
 """What one store keeps in memory, of rows of all questions together."""
+
+
+class Sieve(NamedTuple):
+    """Which rollup rows a question is about: what it asks for, the columns that it looks at, and
+    what leaves the others out.
+    """
+
+    question: Hashable
+    columns: tuple[str, ...]
+    passed: Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
 class KeptRollups:

@@ -6,7 +6,7 @@ and `max` are the least and the greatest, and what no row knows stays null.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,10 +57,16 @@ def merged(parts: Iterable[pa.RecordBatch], bucket_us: int, batch: int) -> pa.Ta
     return pa.Table.from_arrays(arrays, schema=ROLLUP_SCHEMA)
 
 
-def condensed(table: pa.Table, bucket: _Ints) -> pa.RecordBatch:
+def merged_by(starts_us: Sequence[int], parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch | None:
     """Return rows of some columns of ROLLUP_SCHEMA, a bucket among them, as one row for each
-    combination of their labels in each of the (new) buckets.
+    combination of their labels in each of the buckets that begin at these times, which rise; None
+    when there are none.
     """
+    if not parts:
+        return None
+    table = pa.Table.from_batches(parts)
+    edges = np.array(starts_us, np.int64)
+    bucket = edges[np.searchsorted(edges, _ints(table["bucket"].cast(pa.int64())), "right") - 1]
     names = table.schema.names
     labels = {name: encoded(table[name]) for name in names if name in _KEYS}
     group, first = grouped(bucket, list(labels.values()))

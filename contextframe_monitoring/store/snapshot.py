@@ -12,15 +12,15 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from contextframe_monitoring.core.clock import US_PER_DAY
 from contextframe_monitoring.core.errors import StoreError
 from contextframe_monitoring.store.density import Density
+from contextframe_monitoring.store.kept_rollups import KeptRollups, Sieve
 from contextframe_monitoring.store.levels import LEVELS, Level, finer
-from contextframe_monitoring.store.merging import condensed
+from contextframe_monitoring.store.merging import merged_by
 from contextframe_monitoring.store.rows import Stored, decode, rows
 from contextframe_monitoring.store.schemas import TIME
 from contextframe_monitoring.store.spool.reader import WriterView, read_spool
@@ -183,36 +183,31 @@ class Snapshot:
         start_us: int,
         end_us: int,
         starts_us: Sequence[int],
+        sieve: Sieve,
     ) -> pa.RecordBatch | None:
-        """Return the rows of `rollups` merged by their labels and by the buckets that begin at
-        `starts_us`, None when there are none. They are kept for later looks.
+        """Return the rows of `rollups` that pass the sieve, merged by their labels and by the
+        buckets that begin at `starts_us`; None when there are none. They are kept for later looks.
         """
         inside = tuple(start for start in starts_us if start_us < start < end_us)
-        key = (level.name, subject, tuple(columns), start_us, end_us, inside)
-        self._met  # noqa: B018 - what was touched since the last look is let go of first
-        found = self._store.kept.get(self.done, key)
+        key = (level.name, subject, tuple(columns), start_us, end_us, inside, sieve.question)
+        kept = self._kept
+        found = kept.get(self.done, key)
         if found is None:
-            batches = list(self.rollups(level, subject, columns, start_us, end_us))
-            table = pa.Table.from_batches(batches) if batches else None
-            if table is None or not table.num_rows:
-                return None
-            edges = np.array([start_us, *inside], np.int64)
-            buckets = table["bucket"].cast(pa.int64()).to_numpy()
-            at = edges[np.searchsorted(edges, buckets, side="right") - 1]
-            found = condensed(table, at)
-            self._store.kept.put(self.done, key, end_us, found)
+            read = tuple(dict.fromkeys((*columns, *sieve.columns)))
+            rows = self.rollups(level, subject, read, start_us, end_us)
+            passed = (sieve.passed(batch).select(list(columns)) for batch in rows)
+            found = merged_by([start_us, *inside], [batch for batch in passed if batch.num_rows])
+            if found is not None:
+                kept.put(self.done, key, end_us, found)
         return found
 
     @cached_property
-    def _met(self) -> bool:
-        removals = self._store.removals
-        gone = (
-            (0, ())
-            if removals is None
-            else (sum(removals.expired().values()), tuple(sorted(self._cutoffs.items())))
-        )
-        self._store.kept.meet(self.done, gone, self._touched_us)
-        return True
+    def _kept(self) -> KeptRollups:
+        """What earlier looks kept, less what was touched since."""
+        removals, kept = self._store.removals, self._store.kept
+        expired = 0 if removals is None else sum(removals.expired().values())
+        kept.meet(self.done, (expired, *sorted(self._cutoffs.items())), self._touched_us)
+        return kept
 
     def _touched_us(self, batch: int) -> int | None:
         """Return the earliest bucket that any level has rows of later batches for."""

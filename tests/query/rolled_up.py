@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from contextframe_monitoring.core.records import Record
 from contextframe_monitoring.store.density import Density
+from contextframe_monitoring.store.kept_rollups import Sieve
 from contextframe_monitoring.store.levels import Level
-from contextframe_monitoring.store.merging import condensed, merged
+from contextframe_monitoring.store.merging import merged, merged_by
 from contextframe_monitoring.store.rollup import rollup_rows
 from contextframe_monitoring.store.rows import Stored, rows
 from contextframe_monitoring.store.schemas import TIME
@@ -68,6 +69,7 @@ class RolledUp:
         start_us: int,
         end_us: int,
         starts_us: Sequence[int],
+        sieve: Sieve,
     ) -> pa.RecordBatch | None:
         assert start_us % level.bucket_us == end_us % level.bucket_us == 0
         self.scanned.append(level.name)
@@ -82,10 +84,12 @@ class RolledUp:
         found = self._deltas.filter(mine)
         if not len(found):
             return None
-        folded = merged(found.to_batches(), level.bucket_us, 9).select(list(columns))
-        edges = np.array([start_us, *(s for s in starts_us if start_us < s < end_us)])
-        buckets = folded["bucket"].cast(pa.int64()).to_numpy()
-        return condensed(folded, edges[np.searchsorted(edges, buckets, side="right") - 1])
+        folded = merged(found.to_batches(), level.bucket_us, 9)
+        read = list(dict.fromkeys((*columns, *sieve.columns)))
+        passed = [sieve.passed(batch) for batch in folded.select(read).to_batches()]
+        inside = [start for start in starts_us if start_us < start < end_us]
+        parts = [batch.select(list(columns)) for batch in passed if batch.num_rows]
+        return merged_by([start_us, *inside], parts)
 
     def rollup_floor_us(self, level: Level) -> int | None:
         if self._deltas is None or not len(self._deltas):
