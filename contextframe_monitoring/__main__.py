@@ -9,7 +9,7 @@ import sys
 
 def main() -> None:
     """Run the command with the arguments of this process."""
-    if sys.argv[1:2] == ["wrap"]:
+    if sys.argv[1:2] == ["wrap"] and sys.argv[2:3] != ["--help"]:
         from contextframe_monitoring.mcp.wrap import main as wrap
 
         sys.exit(wrap(sys.argv[2:]))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import MonitoringError, StoreError
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.core.retention_settings import RetentionSettings, days_by_table
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.duties import Duties, Duty
@@ -34,6 +35,8 @@ from contextframe_monitoring.store.removals import Removals
 from contextframe_monitoring.store.repair import repair
 from contextframe_monitoring.store.requests import Requests
 from contextframe_monitoring.store.retention import TrustedTime
+from contextframe_monitoring.store.sampling import ALL_ROWS, Sampling
+from contextframe_monitoring.store.schemas import TABLES
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.state import forget_traces
 from contextframe_monitoring.store.store import Store
@@ -61,6 +64,8 @@ class Keeper:
         retention_days: int = 30,
         retention: RetentionSettings | None = None,
         levels: Sequence[Level] = LEVELS,
+        grouping: Grouping = DEFAULT_GROUPING,
+        sampling: Sampling = ALL_ROWS,
         duties: Mapping[str, Callable[[], Duty]] | None = None,
     ) -> None:
         """Nothing is opened or locked yet. `duties` are seen to while this one keeps."""
@@ -69,7 +74,10 @@ class Keeper:
         self._checkpoint = checkpoint
         retention = retention or RetentionSettings()
         days = days_by_table(retention, retention_days)
-        self._wishes = Wishes(levels=levels, days=days, archive=_archive(retention))
+        self._wishes = Wishes(
+            levels=levels, days=days, archive=_archive(retention), grouping=grouping
+        )
+        self._sampling = sampling
         self._duties = Duties(duties or {}, self._clock)
         self._time = TrustedTime(self._clock)
         self._lock = FileLock(store.spool_root / KEEPER_LOCK)
@@ -101,13 +109,26 @@ class Keeper:
             self._engine = engine = self.store.create()
             self._ledger = ledger = Ledger(engine)
             self._drain = Drain(
-                self.store.spool_root, self.store.tables, ledger, self._clock, self._checkpoint
+                self.store.spool_root,
+                self.store.tables,
+                ledger,
+                self._clock,
+                self._checkpoint,
+                grouping=self._wishes.grouping,
+                sampling=self._sampling,
             )
             self._since_us = self._clock.now_us()
             repair(self.store.tables, self._checkpoint)
+            for name in TABLES:
+                self.store.tables.widen(name)
             self._drain.resume()
-            archive = self._wishes.archive
-            finish_removals(self.store.tables, Removals(engine), self._checkpoint, archive)
+            finish_removals(
+                self.store.tables,
+                Removals(engine),
+                self._checkpoint,
+                self._wishes.archive,
+                self._wishes.grouping,
+            )
             self._maintenance = Maintenance(
                 self.store.tables, engine, self._clock, self._time, self._checkpoint, self._wishes
             )
@@ -216,6 +237,7 @@ class Keeper:
             self.store.spool_root,
             selection,
             self._checkpoint,
+            self._wishes.grouping,
         )
         found.waiting, found.facts_forgotten = waiting, forgotten
         forget_traces(engine)
@@ -299,6 +321,10 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
         retention_days=config.metrics_retention_days,
         retention=config.retention,
         levels=wanted(config.aggregation_intervals),
+        grouping=Grouping(
+            attributes=tuple(config.rollup_attributes), groups_max=config.rollup_groups_max
+        ),
+        sampling=Sampling(rate=config.sample_rate, slow_ms=config.slow_query_threshold_ms),
         duties=_duties_of(store.uri, config),
     )
 

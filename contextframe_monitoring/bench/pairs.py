@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import statistics
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def spread(found: dict[str, float]) -> str:
 @contextlib.contextmanager
 def cores(*, one: bool) -> Iterator[None]:
     """Keep this process and the children that it starts on one core, where the system can."""
-    if not one or sys.platform != "linux":
+    if not one or not hasattr(os, "sched_setaffinity"):
         yield
         return
     before = os.sched_getaffinity(0)

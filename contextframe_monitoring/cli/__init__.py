@@ -22,7 +22,15 @@ app = typer.Typer(
     name="contextframe-monitoring",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Monitoring as agent tools: what was used, how fast, at what cost, is anything wrong.",
+    help="""Monitoring as agent tools: what was used, how fast, at what cost, is anything wrong.
+
+    Examples:
+      contextframe-monitoring demo
+      contextframe-monitoring install claude-desktop --wrap-all
+      contextframe-monitoring report performance --since 7d
+
+    Each command shows examples of its own with --help.
+    """,
 )
 app.command()(serve)
 app.command(context_settings={"ignore_unknown_options": True})(wrap)

@@ -38,7 +38,9 @@ def bench(
 ) -> None:
     """Measure what monitoring costs, beside the tools people use today.
 
-    Example: contextframe-monitoring bench record
+    Examples:
+      contextframe-monitoring bench
+      contextframe-monitoring bench wrap --rounds 100
     """
     chosen = names or list(NAMES)
     for name in chosen:

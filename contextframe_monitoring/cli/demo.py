@@ -17,6 +17,9 @@ def demo(json: JsonOption = False) -> None:
     """Wrap a real MCP server, use it, kill it, use it again, and prove that nothing was lost.
 
     Everything happens in a temporary folder that is removed at the end.
+
+    Examples:
+      contextframe-monitoring demo
     """
     from rich.progress import Progress
 

@@ -22,7 +22,9 @@ def doctor(
 
     Each finding comes with its remedy. Exit status 0 when nothing is wrong, 1 with findings.
 
-    Example: contextframe-monitoring doctor
+    Examples:
+      contextframe-monitoring doctor
+      contextframe-monitoring doctor --store ~/metrics --json
     """
     from contextframe_monitoring.cli.checking import checkup, print_checkup
 

@@ -34,7 +34,9 @@ def export(
 ) -> None:
     """Export raw rows, streamed: times and money exact, the file whole or not at all.
 
-    Example: contextframe-monitoring export cost --format csv --since 7d --output costs.csv
+    Examples:
+      contextframe-monitoring export cost --format csv --since 7d --output costs.csv
+      contextframe-monitoring export performance --format prometheus --since 24h
     """
     from contextframe_monitoring.core.windows import parse_window
     from contextframe_monitoring.monitor import Monitor

@@ -48,7 +48,9 @@ def import_transcripts(
     Only usage fields are read; prompts and results are never stored. Import as often as you like:
     each call counts once.
 
-    Example: contextframe-monitoring import claude-code
+    Examples:
+      contextframe-monitoring import claude-code
+      contextframe-monitoring import codex ~/.codex/sessions --watch
     """
     from contextframe_monitoring.monitor import Monitor
     from contextframe_monitoring.store.facts import IMPORT_LOCK

@@ -5,7 +5,6 @@ servers under `wrap`.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -14,7 +13,7 @@ import typer
 
 from contextframe_monitoring.cli.clients import claude_code, claude_desktop
 from contextframe_monitoring.cli.clients.entries import on_path
-from contextframe_monitoring.cli.clients.installation import Wanted
+from contextframe_monitoring.cli.clients.installation import EVERYTHING, Unwanted, Wanted
 from contextframe_monitoring.cli.clients.launcher import is_temporary, own_launcher
 from contextframe_monitoring.cli.clients.place import Place, Places
 from contextframe_monitoring.cli.clients.plan import (
@@ -32,7 +31,7 @@ from contextframe_monitoring.cli.options import (
     settings,
 )
 from contextframe_monitoring.core.errors import InvalidError, NotFoundError
-from contextframe_monitoring.store.machine import is_remote, local_store
+from contextframe_monitoring.store.machine import PLATFORM, is_remote, local_store
 
 ClientName = Literal["claude-desktop", "claude-code"]
 
@@ -56,7 +55,7 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 def client_places(name: ClientName) -> list[Place]:
     """Return the files of a client of the user who runs this."""
-    return CLIENTS[name].places(sys.platform, os.environ, Path.home(), Path.cwd())
+    return CLIENTS[name].places(PLATFORM, os.environ, Path.home(), Path.cwd())
 
 
 @edge
@@ -108,14 +107,30 @@ def install(
 
 
 @edge
-def uninstall(client: ClientArgument, dry_run: DryRun = False) -> None:
+def uninstall(
+    client: ClientArgument,
+    wrap: Annotated[
+        list[str] | None,
+        typer.Option("--wrap", metavar="NAME", help="Only unwrap this server. May be repeated."),
+    ] = None,
+    wrap_all: Annotated[
+        bool, typer.Option("--wrap-all", help="Only unwrap the servers; ours stays.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
     """Take the monitoring server out of an MCP client, and unwrap the client's other servers.
 
     A file that nobody changed since `install` becomes what it was, byte for byte.
 
-    Example: contextframe-monitoring uninstall claude-desktop
+    Examples:
+      contextframe-monitoring uninstall claude-desktop
+      contextframe-monitoring uninstall claude-code --wrap github --dry-run
     """
-    plans = [plan_uninstall(place) for place in client_places(client)]
+    names = frozenset(wrap or ())
+    only = Unwanted(names=names, wrap_all=wrap_all, serves=False)
+    unwanted = only if names or wrap_all else EVERYTHING
+    plans = [plan_uninstall(place, unwanted) for place in client_places(client)]
+    _check_names(names, plans)
     for plan in plans:
         _show(plan)
         if not dry_run:

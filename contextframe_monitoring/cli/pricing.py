@@ -31,7 +31,15 @@ from contextframe_monitoring.store.catalogue import Catalogue
 
 _LINE_BYTES_MAX = 1 << 20
 
-prices = typer.Typer(no_args_is_help=True, help="Prices: list, check, quote, reprice.")
+prices = typer.Typer(
+    no_args_is_help=True,
+    help="""Prices: list, check, quote, reprice.
+
+    Examples:
+      contextframe-monitoring prices list claude-sonnet-4-5
+      contextframe-monitoring prices check
+    """,
+)
 
 At = Annotated[
     str | None, typer.Option("--at", metavar="DATE", help="ISO 8601 date or time. Default: now.")
@@ -50,7 +58,9 @@ def list_prices(
 ) -> None:
     """What a model costs at a date, and why: which file and line, or which catalogue entry.
 
-    Example: contextframe-monitoring prices list claude-sonnet-4-5 --at 2025-11-01
+    Examples:
+      contextframe-monitoring prices list claude-sonnet-4-5 --at 2025-11-01
+      contextframe-monitoring prices list --provider anthropic
     """
     catalogue = _catalogue(config)
     if model is None:
@@ -70,6 +80,10 @@ def list_prices(
 def check(store: StoreOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Which price files are read, which of their entries differ from the base catalogue, and what
     in the store has no price.
+
+    Examples:
+      contextframe-monitoring prices check
+      contextframe-monitoring prices check --json
     """
     catalogue = _catalogue(config)
     status = catalogue.status()
@@ -104,8 +118,10 @@ def quote(
 ) -> None:
     """Price calls: one JSON line in, one out. A line that is wrong gets an error of its own.
 
-    Example: echo '{"provider": "openai", "model": "gpt-4o", "usage": {"input_tokens": 1000,
-    "output_tokens": 1000}}' | contextframe-monitoring prices quote
+    Examples:
+      contextframe-monitoring prices quote calls.jsonl
+
+    A line: {"provider": "openai", "model": "gpt-4o", "usage": {"input_tokens": 90}}
     """
     catalogue = _catalogue(config)
     now = dt.datetime.now(dt.UTC)

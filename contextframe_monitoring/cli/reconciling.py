@@ -51,7 +51,8 @@ def reconcile(
     at once. The bill is stored, once, and never added to what was computed. Exit status 1 when a
     difference is above the tolerance.
 
-    Example: contextframe-monitoring reconcile cost-1.json cost-2.json usage.json
+    Examples:
+      contextframe-monitoring reconcile cost-1.json cost-2.json usage.json
     """
     pages = _pages(bills)
     allowed = _dollars(tolerance)

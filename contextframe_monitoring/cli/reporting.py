@@ -43,7 +43,13 @@ Exact = Annotated[
 Own = Annotated[bool, typer.Option("--include-own", help="Count our own server's records too.")]
 
 report = typer.Typer(
-    no_args_is_help=True, help="Report usage, performance or cost of a time window."
+    no_args_is_help=True,
+    help="""Report usage, performance or cost of a time window.
+
+    Examples:
+      contextframe-monitoring report performance --since 7d --group-by server,target
+      contextframe-monitoring report cost --since month --group-by model
+    """,
 )
 
 
@@ -64,7 +70,9 @@ def performance(
 ) -> None:
     """How many operations ran, how fast, and how many failed.
 
-    Example: contextframe-monitoring report performance --since 7d --group-by server,target
+    Examples:
+      contextframe-monitoring report performance --since 7d --group-by server,target
+      contextframe-monitoring report performance --filter status=error --json
     """
     reports = _reports(store, config)
     found = reports.performance(
@@ -92,7 +100,8 @@ def usage(
 ) -> None:
     """Which documents, queries, events and custom metrics were used.
 
-    Example: contextframe-monitoring report usage --since today --group-by collection
+    Examples:
+      contextframe-monitoring report usage --since today --group-by collection
     """
     reports = _reports(store, config)
     found = reports.usage(
@@ -118,7 +127,9 @@ def cost(
 ) -> None:
     """What was spent, on what; unknown prices are listed, never counted as 0.
 
-    Example: contextframe-monitoring report cost --since month --group-by agent
+    Examples:
+      contextframe-monitoring report cost --since month --group-by agent
+      contextframe-monitoring report cost --since 7d --group-by day,model --tz Europe/Berlin
     """
     reports = _reports(store, config)
     found = reports.cost(
@@ -134,6 +145,10 @@ def verify(
     """Prove that everything recorded is stored, once. Exit status 0 only when it is complete.
 
     Names too where metrics that came in say something else than the calls that are counted.
+
+    Examples:
+      contextframe-monitoring verify
+      contextframe-monitoring verify --store ~/metrics --json
     """
     from contextframe_monitoring.core.status import Finding
     from contextframe_monitoring.ingest.otlp.evidence import differences

@@ -38,7 +38,8 @@ def reprice(
     What changed is recorded as a difference; history stays. Exit status 1 while something has no
     price.
 
-    Example: contextframe-monitoring prices reprice
+    Examples:
+      contextframe-monitoring prices reprice
     """
     from contextframe_monitoring.monitor import Monitor
     from contextframe_monitoring.store.facts import IMPORT_LOCK

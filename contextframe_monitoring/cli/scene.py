@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ from mcp.client.stdio import stdio_client
 from mcp.types import Implementation
 
 from contextframe_monitoring.core.errors import UnavailableError
-from contextframe_monitoring.store.machine import spool_folder
+from contextframe_monitoring.store.machine import kill_at_once, spool_folder
 from contextframe_monitoring.store.spool.reader import is_alive, read_spool
 
 SERVER = "mcp_server_time"
@@ -58,7 +57,7 @@ async def _first_act(store: str, advance: Advance, log: TextIO) -> int:
     try:
         async with _client(store, log) as client:
             answered = await _ask(client, advance, "mcp-server-time under wrap")
-            os.kill(_living_writer(store), signal.SIGKILL)
+            kill_at_once(_living_writer(store))
             with anyio.fail_after(_SECONDS_MAX):
                 await client.call_tool("get_current_time", {"timezone": "UTC"})
     except (MCPError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):

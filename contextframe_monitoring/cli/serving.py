@@ -67,6 +67,10 @@ def keep(
     """Drain the spools of a store into its tables, and look after them: the keeper as a service.
 
     Waits in line when another process keeps the store already.
+
+    Examples:
+      contextframe-monitoring keep
+      contextframe-monitoring keep --until-idle --store ~/metrics
     """
     from contextframe_monitoring.keeper import keeper_of
     from contextframe_monitoring.store.store import store_of

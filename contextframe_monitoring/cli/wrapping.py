@@ -28,9 +28,13 @@ def wrap(
 ) -> None:
     """Relay any MCP server byte for byte, and record every message.
 
-    Example: contextframe-monitoring wrap --name time -- uvx mcp-server-time
+    It starts COMMAND and stands between it and the client; with --http and --listen it stands
+    before a server that runs already, and clients use the address of --listen.
+    The server is named by --name, else by `server` in the configuration, else by itself.
 
-    Example: contextframe-monitoring wrap --http http://127.0.0.1:3000/mcp --listen 127.0.0.1:8901
+    Examples:
+      contextframe-monitoring wrap --name time -- uvx mcp-server-time
+      contextframe-monitoring wrap --http http://127.0.0.1:3000/mcp --listen 127.0.0.1:8901
     """
     from contextframe_monitoring.mcp.wrap import main
 

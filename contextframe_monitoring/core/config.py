@@ -11,6 +11,7 @@ import msgspec
 
 from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
+from contextframe_monitoring.core.grouping import ATTRIBUTES_MAX, GROUPS_MAX
 from contextframe_monitoring.core.retention_settings import RetentionSettings
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
@@ -39,6 +40,17 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     )
     """Levels of the rollups that are wanted: 1m is always one; 5m is read from 1m, and from 15m
     where 1m no longer reaches. A level that is taken out loses its rows.
+    """
+
+    rollup_attributes: list[str] = msgspec.field(default_factory=list)
+    """Up to four names of attributes that rollups keep apart, from now on."""
+    rollup_groups_max: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = GROUPS_MAX
+    """Groups of one subject in one bucket of a level; of the ones that count least, targets, agents
+    and the like become `other`.
+    """
+    sample_rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    """Share of the successful operations whose raw rows are stored, each with its weight; failed
+    and slow ones all are. Rollups count everything.
     """
 
     slow_query_threshold_ms: _Positive = 1000.0
@@ -119,6 +131,9 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
                 msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
                 raise InvalidError(key, value, _allowed(error, kind)) from None
+        names = self.rollup_attributes
+        if len(names) > ATTRIBUTES_MAX or not all(map(str.isprintable, names)) or "" in names:
+            raise InvalidError("rollup_attributes", names, f"at most {ATTRIBUTES_MAX} names")
 
 
 def _field_types() -> dict[str, Any]:

@@ -40,7 +40,9 @@ class VerifyReport(_Shape):
     recorded: int = Field(description="sequence numbers taken by all writers")
     stored: int = Field(description="records in the tables")
     waiting: int = Field(description="records in spools, not drained yet (readers see them)")
-    expired: int = Field(description="records taken out on purpose: retention, purge")
+    expired: int = Field(
+        description="records that are not stored on purpose: retention, purge, sample_rate"
+    )
     duplicates: int = Field(description="records that stand more than once")
     gaps: int = Field(description="sequence numbers that nothing explains")
     lost: dict[str, int] = Field(description="records that could not be stored, by reason")
@@ -92,6 +94,9 @@ class StatusReport(_Shape):
     quarantined: list[str] = Field(description="damaged spool segments that were kept aside")
     unmatched_operations: dict[str, int] = Field(
         description="ends without a start, second ends, starts never ended"
+    )
+    rollup_others: dict[str, int] = Field(
+        description="facts by level in groups beyond rollup_groups_max: their names are `other`"
     )
     last_error: str | None
     disk_free_bytes: int | None

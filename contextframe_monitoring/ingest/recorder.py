@@ -16,6 +16,7 @@ from contextframe_monitoring.core.config import ENVIRONMENT_PREFIX, MonitoringCo
 from contextframe_monitoring.core.privacy import bounded_text
 from contextframe_monitoring.core.records import CostRecord, OperationRecord, Origin, Record
 from contextframe_monitoring.store.machine import (
+    SPOOL_BACKEND,
     FileLock,
     default_store,
     spool_folder,
@@ -195,7 +196,7 @@ def open_recorder(config: MonitoringConfig, *, label: str = "") -> Recorder:
     spool = Spool(
         root,
         label=label,
-        backend="write" if config.spool_backend == "write" else "mmap",
+        backend=SPOOL_BACKEND if config.spool_backend == "auto" else config.spool_backend,
         segment_bytes_max=config.segment_bytes_max,
         spool_bytes_max=config.spool_bytes_max,
         rotated=starter,

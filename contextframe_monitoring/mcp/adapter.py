@@ -21,6 +21,7 @@ from mcp.server.context import HandlerResult, ServerMiddleware, ServerRequestCon
 from mcp.server.runner import _PRE_REQUEST_REPLAY_LIMIT
 from mcp.shared import _otel as _sdk_otel
 from mcp.shared._context_streams import ContextReceiveStream
+from mcp.shared.direct_dispatcher import _DirectDispatchContext
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 from opentelemetry import context, propagate, trace
@@ -54,6 +55,10 @@ TRANSPORT_MEMORY = "memory"
 TRANSPORT_SSE = "sse"
 TRANSPORT_STDIO = "stdio"
 
+SSE_UNPARSABLE = b"Could not parse message"
+"""What the SSE transport answers to a body that it hands on into the session's stream as an
+error."""
+
 _sdk_tracer = _sdk_otel._tracer  # noqa: SLF001 - the tracer that the SDK's middleware uses
 _w3c_textmap = _w3c_only(propagate.get_global_textmap())
 _read_per_call = (trace._TRACER_PROVIDER, propagate._HTTP_TEXT_FORMAT)  # noqa: SLF001
@@ -82,6 +87,16 @@ def lowlevel_server(server: object) -> Server[Any]:
         "any other server, also one of mcp 1.x, can be watched from outside: "
         "contextframe-monitoring wrap -- COMMAND",
     )
+
+
+def app_builder_of(server: object) -> tuple[str, str] | None:
+    """Return the method that builds a server's own HTTP application, and the transport that it
+    speaks unless it is told: `sse_app` of an `MCPServer`, `http_app` of fastmcp; None where there
+    is none but the low-level server's.
+    """
+    if isinstance(server, MCPServer):
+        return "sse_app", TRANSPORT_SSE
+    return ("http_app", TRANSPORT_HTTP) if hasattr(server, "http_app") else None
 
 
 def chain_of(server: Server[Any]) -> list[Middleware]:
@@ -221,6 +236,25 @@ def tap_dispatcher(
     stream = stand_in(dispatcher._write_stream, tap)  # noqa: SLF001
     setattr(dispatcher, "_write_stream", stream)  # noqa: B010 - a method and a narrower type
     setattr(dispatcher, "_resolve_pending", resolve_seen)  # noqa: B010 - as above
+
+
+def tap_direct(ctx: Context, stand_in: Callable[..., Any], wires: list[Any]) -> None:
+    """Let `stand_in(ctx, notify, progress, wires)` stand in for the way back of a message, once,
+    where that was handed over inside the process.
+
+    It is called with what the handler sends while it works, and its `progress` with its progress,
+    where the client wants to hear of that.
+    """
+    inner = getattr(ctx.session._request_outbound, "_inner", None)  # noqa: SLF001
+    if type(inner) is not _DirectDispatchContext:
+        return
+    notify, progress = inner._back_notify, inner._on_progress  # noqa: SLF001
+    if type(notify) is stand_in:
+        return
+    tap = stand_in(ctx, notify, progress, wires)
+    inner._back_notify = tap  # noqa: SLF001
+    if progress is not None:
+        inner._on_progress = tap.progress  # noqa: SLF001
 
 
 # -- trace context

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 from contextframe_monitoring.mcp.ending import (
     CANCELLED,
+    DECLINED,
     NO_ANSWER,
     SUCCESS,
     Ending,
     http_refusal,
+    is_declined,
 )
 from contextframe_monitoring.mcp.http_answer import AnswerBody, answer_body
 from contextframe_monitoring.mcp.http_head import RequestHead, ResponseHead
@@ -134,7 +136,9 @@ class Exchange:
             return
         if self._answer is not None:
             self._see(self._answer.end())
-        if self._status >= 400:
+        if not self._posted and is_declined(self.method, self._status):
+            self._refused(DECLINED)
+        elif self._status >= 400:
             self._refused(http_refusal(self._status))
         elif not self._may_go_on():
             self._end(SUCCESS if self._unread else NO_ANSWER)
@@ -163,7 +167,7 @@ class Exchange:
         if connection is not None:
             now = time.perf_counter_ns()
             for message in messages:
-                connection.observer.see("out", message, now)
+                connection.observer.see_answer(message, now)
 
     def _refused(self, ending: Ending) -> None:
         if self._posted:

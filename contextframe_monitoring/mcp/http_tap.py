@@ -1,16 +1,17 @@
-"""`HttpTap`: records what a streamable HTTP server answers before any handler is asked.
+"""`HttpTap`: records what a server over HTTP answers before any handler is asked.
 
 An ASGI layer around the whole application: it sees refusals of every kind (no token, another
 origin, an unknown session, a wrong header, a body that is too large or can't be read), client
 notifications that the modern era acknowledges and drops, and what is sent on a modern request's
-event stream. Bytes pass as they are; nothing is kept of them after the answer.
+event stream. The HTTP+SSE transport of 2024 is watched alike: there its refusals are all that
+passes no stream. Bytes pass as they are; nothing is kept of them after the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter_ns, time_ns
-from typing import Any, NamedTuple
+from typing import Any
 
 from mcp_types import PARSE_ERROR
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIONS
@@ -18,11 +19,12 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contextframe_monitoring.core.privacy import NAME_CHARS_MAX
-from contextframe_monitoring.mcp.adapter import TRANSPORT_HTTP
+from contextframe_monitoring.mcp.adapter import SSE_UNPARSABLE, TRANSPORT_HTTP, TRANSPORT_SSE
+from contextframe_monitoring.mcp.ending import DECLINED, is_declined
 from contextframe_monitoring.mcp.outcome import Outcome
 from contextframe_monitoring.mcp.sightings import SCOPE_KEY, Sightings
 from contextframe_monitoring.mcp.sizes import decode
-from contextframe_monitoring.mcp.wire import Sender, Wire
+from contextframe_monitoring.mcp.wire import Frame, Road, Sender, Wire
 
 BODY_BYTES_MAX = 256 << 10
 """Of a body that is refused, its method is read up to this size; beyond it the header tells."""
@@ -30,33 +32,37 @@ ANSWER_BYTES_MAX = 16 << 10
 """Of the answer to a refused request, its error is read up to this size."""
 
 _VERSION, _METHOD = b"mcp-protocol-version", b"mcp-method"
-_PATH = "/mcp"
-"""Where the SDK serves MCP when it isn't told."""
+PATHS: Mapping[str, Mapping[str, str]] = {
+    TRANSPORT_HTTP: {"streamable_http_path": "/mcp"},
+    TRANSPORT_SSE: {"sse_path": "/sse", "message_path": "/messages/"},
+}
+"""Where the SDK serves MCP, by the parameters that change it."""
 _ACCEPTED = 202
 _REFUSED_MIN = 400
 _CRASHED = 500
 
 
-class _Frame(NamedTuple):
-    """A JSON-RPC message as far as it could be read."""
-
-    method: str
-    params: dict[str, Any] | None = None
-
-
 class HttpTap:
-    """Watches one application; only requests for the MCP endpoint are looked at."""
+    """Watches one application; only requests for the MCP endpoints are looked at."""
 
-    def __init__(self, app: ASGIApp, *, path: str, wires: list[Wire]) -> None:
-        """`path` is where the application serves MCP; `wires` may grow."""
-        self._app, self._path, self._wires = app, path, wires
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        paths: tuple[str, ...],
+        wires: list[Wire],
+        transport: str = TRANSPORT_HTTP,
+    ) -> None:
+        """`paths` is where the application serves MCP; `wires` may grow."""
+        self._app, self._paths, self._wires = app, paths, wires
+        self._transport = transport
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, watched."""
-        if scope["type"] != "http" or not scope["path"].endswith(self._path):
+        if scope["type"] != "http" or not scope["path"].endswith(self._paths):
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, self._wires)
+        exchange = _Exchange(scope, self._wires, self._transport)
         scope[SCOPE_KEY] = exchange.sightings
 
         async def received() -> Message:
@@ -77,31 +83,39 @@ class HttpTap:
 
 
 class TappedApp:
-    """Stands in for `streamable_http_app` of a low-level server: puts the layer around it."""
+    """Stands in for a server's method that builds its HTTP application: puts the layer around
+    it.
+    """
 
-    def __init__(self, build: Callable[..., Starlette], wires: list[Wire]) -> None:
-        """Take the server's own method."""
-        self._build, self._wires = build, wires
+    def __init__(
+        self, build: Callable[..., Starlette], wires: list[Wire], transport: str = TRANSPORT_HTTP
+    ) -> None:
+        """Take the server's own method, and the transport that its application speaks."""
+        self._build, self._wires, self._transport = build, wires, transport
 
     def __call__(self, *args: Any, **more: Any) -> Starlette:
         """Return the application, watched."""
         app = self._build(*args, **more)
-        path = more.get("streamable_http_path", _PATH)
-        app.add_middleware(HttpTap, path=path, wires=self._wires)
+        transport = TRANSPORT_SSE if more.get("transport") == "sse" else self._transport
+        first, *others = (more.get(name, path) for name, path in PATHS[transport].items())
+        paths = (getattr(app.state, "path", first), *others)  # fastmcp writes it down
+        app.add_middleware(HttpTap, paths=paths, wires=self._wires, transport=transport)
         return app
 
 
 class _Exchange:
     """One HTTP request and its answer. Nothing below may reach the caller."""
 
-    def __init__(self, scope: Scope, wires: list[Wire]) -> None:
+    def __init__(self, scope: Scope, wires: list[Wire], transport: str) -> None:
         self.sightings = Sightings()
         self._time_us, self._started_ns = time_ns() // 1000, perf_counter_ns()
         self._wires, self._verb = wires, scope["method"]
         headers = dict(scope["headers"])
+        self._transport = transport
         self._version = headers.get(_VERSION, b"").decode("latin-1")
         self._header_method = headers.get(_METHOD, b"")[:NAME_CHARS_MAX].decode("latin-1")
-        self._is_modern = self._version not in ("", *HANDSHAKE_PROTOCOL_VERSIONS)
+        is_handshake = transport == TRANSPORT_SSE or self._version in HANDSHAKE_PROTOCOL_VERSIONS
+        self._is_modern = bool(self._version) and not is_handshake
         self._status = 0
         self._streams = False
         self._body: list[bytes] = []
@@ -133,8 +147,11 @@ class _Exchange:
 
     def crashed(self, error: Exception) -> None:
         """Record a request whose handling raised before any handler was asked."""
-        self._status = self._status or _CRASHED
-        self._over(Outcome("error", type(error).__qualname__, self._status, str(error)))
+        if self._status >= _REFUSED_MIN:
+            self._over(None)
+            return
+        self._status = _CRASHED
+        self._over(Outcome("error", type(error).__qualname__, _CRASHED, str(error)))
 
     def over(self) -> None:
         """Record what was refused, or dropped."""
@@ -143,33 +160,41 @@ class _Exchange:
     def _over(self, outcome: Outcome | None) -> None:
         try:
             frame = self._frame()
-            if self.sightings.saw(frame.method):
+            if self.sightings.saw(frame.method) or self._is_told_elsewhere:
                 return
             if self._status >= _REFUSED_MIN:
                 self._refused(frame, outcome or self._outcome())
             elif self._status == _ACCEPTED and self._is_modern:
                 for wire in self._wires:
-                    wire.dropped(frame, self._known_version, self._time_us)
+                    wire.dropped(frame, self._road, self._time_us)
         except Exception:  # noqa: BLE001 - the request is over
             self._lost()
 
-    def _refused(self, frame: _Frame, outcome: Outcome) -> None:
-        times = self._time_us, perf_counter_ns() - self._started_ns
+    def _refused(self, frame: Frame, outcome: Outcome) -> None:
+        took_ns: int | None = perf_counter_ns() - self._started_ns
+        if frame.method == f"http/{self._verb}" and is_declined(self._verb, self._status):
+            took_ns, outcome = None, Outcome(*DECLINED)
         for wire in self._wires:
-            wire.turned_away(frame, outcome, self._known_version, times)
+            wire.turned_away(frame, outcome, self._road, (self._time_us, took_ns))
 
     @property
-    def _known_version(self) -> str | None:
-        return self._version if self._version in KNOWN_PROTOCOL_VERSIONS else None
+    def _road(self) -> Road:
+        known = self._version in KNOWN_PROTOCOL_VERSIONS
+        return Road(self._transport, self._version if known else None)
 
-    def _frame(self) -> _Frame:
+    @property
+    def _is_told_elsewhere(self) -> bool:
+        """Whether the body went on into the session's stream, where the tap records it."""
+        return self._transport == TRANSPORT_SSE and self._answer == [SSE_UNPARSABLE]
+
+    def _frame(self) -> Frame:
         """Return what the body says, else the header, else the HTTP method alone."""
         found = _object(b"".join(self._body)) if self._size <= BODY_BYTES_MAX else {}
         method, params = found.get("method"), found.get("params")
         if isinstance(method, str) and method:
-            return _Frame(method, params if isinstance(params, dict) else None)
+            return Frame(method, params if isinstance(params, dict) else None)
         verb = self._verb if self._verb in _VERBS else "other"
-        return _Frame(self._header_method or f"http {verb}")
+        return Frame(self._header_method or f"http/{verb}")
 
     def _outcome(self) -> Outcome:
         """Return how a refusal reads: the code of its JSON-RPC error, else the HTTP status."""
@@ -189,7 +214,7 @@ class _Exchange:
             found = _object(line[6:]) if line.startswith(b"data: ") else {}
             method, params = found.get("method"), found.get("params")
             if isinstance(method, str):
-                frame = _Frame(method, params if isinstance(params, dict) else None)
+                frame = Frame(method, params if isinstance(params, dict) else None)
                 sender = Sender(self.sightings.latest, None, TRANSPORT_HTTP)
                 for wire in self._wires:
                     wire.notified("out", frame, sender, time_ns() // 1000)

@@ -23,7 +23,7 @@ def instrument(
     """Record every message of `server` from now on, each once, and return the server.
 
     That is what it dispatches; what it sends on its own, with the answers; what it can't read; and
-    what it refuses, also over streamable HTTP (`run` and `streamable_http_app`).
+    what it refuses, also over HTTP (`run`, `streamable_http_app`, `sse_app`; fastmcp's `http_app`).
 
     `server` is an `MCPServer` or a low-level `Server` of mcp 2.x, or an object that holds one as
     `_mcp_server`. By default the SDK's OpenTelemetry middleware is stood in for: it is called only
@@ -50,15 +50,19 @@ def instrument(
     else:
         ours = MonitorMiddleware(monitor, lowlevel.name, causes=causes, opentelemetry=chain[index])
         chain[index] = ours
-    _tap(lowlevel, ours)
+    _tap(lowlevel, server, ours)
     return server
 
 
-def _tap(lowlevel: Any, middleware: MonitorMiddleware) -> None:
+def _tap(lowlevel: Any, server: Any, middleware: MonitorMiddleware) -> None:
     """Record what passes beside the middleware, too; one tap serves every monitor."""
     if not isinstance(lowlevel.run, TappedRun):
         lowlevel.run = TappedRun(lowlevel.run)
         lowlevel.streamable_http_app = TappedApp(lowlevel.streamable_http_app, lowlevel.run.wires)
+    found = adapter.app_builder_of(server)
+    if found is not None and not isinstance(getattr(server, found[0]), TappedApp):
+        name, transport = found
+        setattr(server, name, TappedApp(getattr(server, name), lowlevel.run.wires, transport))
     middleware.wires = lowlevel.run.wires
     middleware.wires.append(middleware.wire)
 

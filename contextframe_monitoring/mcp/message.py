@@ -100,14 +100,15 @@ read_message = msgspec.json.Decoder(Message).decode
 
 
 def read_odd(line: bytes) -> tuple[list[Message], int]:
-    """Read a line of an unusual shape: its messages, and how many of its parts are none.
+    """Read a line of an unusual shape: its messages, and how many of its parts are none. A batch
+    without parts is one of them itself.
 
     Raises one of `UNREADABLE` when the line is no JSON.
     """
     content = json.loads(line.decode("utf-8", "replace"))
     items = content if isinstance(content, list) else [content]
     messages = [_message(item) for item in items if isinstance(item, dict)]
-    return messages, len(items) - len(messages)
+    return messages, len(items) - len(messages) if items else 1
 
 
 # -- long lines

@@ -22,7 +22,11 @@ from contextframe_monitoring.mcp.definitions import TOOLS_LIST, Definitions
 from contextframe_monitoring.mcp.ending import (
     CANCELLED,
     CLIENT_TIMEOUT,
+    DECLINED,
+    NO_ANSWER,
+    PARSE_FAILED,
     SUCCESS,
+    UNPARSABLE,
     Ending,
     ending_of,
     server_exited,
@@ -49,14 +53,17 @@ Line = bytes | LongLine
 
 
 class Posted:
-    """What one POST carried: its requests that wait, and notifications not recorded yet."""
+    """What one POST carried: its requests that wait; notifications, and parts that are no message,
+    not recorded yet.
+    """
 
-    __slots__ = ("keys", "notices")
+    __slots__ = ("keys", "notices", "unread")
 
     def __init__(self) -> None:
         """Nothing was read yet."""
         self.keys: list[MessageId] = []
         self.notices: list[Call] = []
+        self.unread: list[Call] = []
 
     def __bool__(self) -> bool:
         """Return whether there was any request or notification."""
@@ -80,17 +87,18 @@ class Observer:
         connections of one server may share `tokens`.
         """
         self.unread = 0
-        """Lines, or parts of a batch, that are no JSON-RPC message."""
+        """Lines, or parts of a batch, that are no JSON-RPC message; each is recorded as such."""
         self.unpaired = 0
         """Answers to no call that waits: late ones, and those to id null."""
         self.dropped = 0
-        """Calls forgotten because more than `pending_max` waited."""
+        """Calls that count as unanswered because more than `pending_max` waited."""
         self.long_lines = 0
         """Lines that were judged by their beginning and end."""
         self._recorder, self._clock, self._lost = recorder, clock, lost
         self._peers = peers
         self._tokens = tokens or LineTokens()
         self._posted: Posted | None = None
+        self._answers = False
         self._lock = threading.Lock()
         self._calls: dict[Direction, PendingCalls] = {
             "in": PendingCalls(pending_max),
@@ -134,6 +142,18 @@ class Observer:
                 self._posted = None
             return posted
 
+    def see_answer(self, body: Line, at_ns: int) -> None:
+        """Look at a message in an HTTP answer. What is none leaves its request without an answer,
+        and is recorded as that.
+        """
+        with self._lock:
+            self._answers = True
+            try:
+                if not self._over:
+                    self._see("out", body, at_ns)
+            finally:
+                self._answers = False
+
     def waits(self, posted: Posted) -> bool:
         """Return whether a request of this POST has no answer yet."""
         return any(self._calls["in"].get(key) is not None for key in posted.keys)
@@ -141,12 +161,12 @@ class Observer:
     def accept(self, posted: Posted) -> None:
         """Record the notifications of a POST that HTTP took."""
         with self._lock:
-            self._notices_end(posted, SUCCESS)
+            self._notices_end(posted, SUCCESS, PARSE_FAILED)
 
     def end(self, posted: Posted, ending: Ending, at_ns: int) -> None:
         """Record what still waits of a POST as ended like this."""
         with self._lock:
-            self._notices_end(posted, ending)
+            self._notices_end(posted, ending, ending)
             for key in posted.keys:
                 call = self._calls["in"].pop(key)
                 if call is not None:
@@ -158,13 +178,16 @@ class Observer:
         """Record an HTTP request that was refused and carried no message that could be read."""
         with self._lock:
             call = self._call(Message(method=f"http/{method}"), None, size, started_ns)
-            duration_ms = (at_ns - started_ns) / _NS_PER_MS
-            self._record("in", call, ending, duration_ms=duration_ms)
+            took = (at_ns - started_ns) / _NS_PER_MS if ending is not DECLINED else None
+            self._record("in", call, ending, duration_ms=took)
 
-    def _notices_end(self, posted: Posted, ending: Ending) -> None:
+    def _notices_end(self, posted: Posted, ending: Ending, unread_ending: Ending) -> None:
         for call in posted.notices:
             self._record("in", call, ending, kind="notification")
+        for call in posted.unread:
+            self._record("in", call, unread_ending)
         posted.notices.clear()
+        posted.unread.clear()
 
     # -- one line
 
@@ -184,7 +207,7 @@ class Observer:
         try:
             message = read_long(line)
         except UNREADABLE:
-            self.unread += 1
+            self._unread(direction, line.size, at_ns)
         else:
             self._message(direction, message, line, line.size, at_ns)
 
@@ -195,11 +218,13 @@ class Observer:
         try:
             messages, unread = read_odd(line)
         except UNREADABLE:
-            self.unread += bool(line.strip())
+            if line.strip():
+                self._unread(direction, len(line), at_ns)
             return
-        self.unread += unread
         whole = line if len(messages) + unread == 1 else None
         size = None if whole is None else len(whole)
+        for _ in range(unread):
+            self._unread(direction, size, at_ns)
         for message in messages:
             self._message(direction, message, whole, size, at_ns)
 
@@ -208,7 +233,7 @@ class Observer:
     ) -> None:
         if message.method is None:
             if message.id is UNSET:
-                self.unread += 1
+                self._unread(direction, size, at)
             else:
                 self._answer("out" if direction == "in" else "in", message, line, size, at)
         elif message.id is UNSET or message.id is None:
@@ -219,9 +244,10 @@ class Observer:
                 self._recorder.operation_started()
                 if self._posted is not None:
                     self._posted.keys.append(message.id)
-            if self._calls[direction].add(message.id, call):
+            dropped = self._calls[direction].add(message.id, call)
+            if dropped is not None:
                 self.dropped += 1
-                self._ended(direction)
+                self._finished(direction, dropped, NO_ANSWER, at)
 
     # -- what a message is
 
@@ -258,6 +284,17 @@ class Observer:
             self._record(direction, call, SUCCESS, kind="notification")
         else:
             self._posted.notices.append(call)
+
+    def _unread(self, direction: Direction, size: int | None, at_ns: int) -> None:
+        """Record what is no message, unless HTTP says more of it."""
+        self.unread += 1
+        if self._answers:
+            return
+        call = self._call(Message(method=UNPARSABLE), None, size, at_ns)
+        if self._posted is None:
+            self._record(direction, call, PARSE_FAILED)
+        else:
+            self._posted.unread.append(call)
 
     def _cancelled(self, direction: Direction, params: Params, at_ns: int) -> None:
         call = self._calls[direction].pop(params.request_id)

@@ -30,16 +30,16 @@ class PendingCalls:
         """Return how many calls wait."""
         return len(self._calls) + len(self._repeated)
 
-    def add(self, key: MessageId, call: Call) -> int:
-        """Remember a call; return how many old ones (0 or 1) were dropped to make room for it."""
-        dropped = len(self) >= self._pending_max
-        if dropped:
-            self.pop(next(iter(self._calls)))
+    def add(self, key: MessageId, call: Call) -> Call | None:
+        """Remember a call; return the oldest one where that had to make room for it."""
+        dropped = None
+        if len(self) >= self._pending_max:
+            dropped = self.pop(next(iter(self._calls)))
         if key in self._calls:
             self._repeated.append((key, call))
         else:
             self._calls[key] = call
-        return int(dropped)
+        return dropped
 
     def get(self, key: MessageId) -> Call | None:
         """Return the oldest call with this id, None when there is none."""

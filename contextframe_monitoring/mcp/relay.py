@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from contextframe_monitoring.mcp.call import Direction
 from contextframe_monitoring.mcp.lines import LineSplitter, LongLine
+from contextframe_monitoring.store.machine import ENDING_SIGNALS, hears_terminal, runnable
 
 _CHUNK_BYTES = 64 << 10
 """The size of a pipe on Linux: more never comes at once."""
@@ -124,9 +125,8 @@ class Signals:
 
     def catch(self) -> None:
         """Take the signals over, save those that we were started to ignore (`nohup`)."""
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+        for number in ENDING_SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._received)
 
     def child_is(self, child: subprocess.Popen[bytes]) -> None:
@@ -144,8 +144,8 @@ class Signals:
 
     @staticmethod
     def _forward(child: subprocess.Popen[bytes], number: int) -> None:
-        if number == signal.SIGINT and (os.name == "nt" or os.isatty(0)):
-            return  # the terminal has sent it to the child itself
+        if hears_terminal(number):
+            return
         with contextlib.suppress(OSError):  # a child that took another user's rights
             child.send_signal(number)
 
@@ -160,11 +160,8 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    if os.name == "nt":
-        import shutil
-
-        command = [shutil.which(command[0]) or command[0], *command[1:]]  # finds npx.cmd
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    whole = runnable(command)
+    return subprocess.Popen(whole, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
 
 
 def relay(child: subprocess.Popen[bytes], watch: Watch | None, signals: Signals) -> int:

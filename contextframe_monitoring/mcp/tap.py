@@ -19,6 +19,7 @@ from anyio import EndOfStream
 
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import Context
+from contextframe_monitoring.mcp.direct_tap import DirectTap
 from contextframe_monitoring.mcp.outcome import CANCELLED, CLIENT_TIMEOUT, Outcome
 from contextframe_monitoring.mcp.sightings import seen
 from contextframe_monitoring.mcp.wire import NEVER_ANSWERED, Sender, Wire, outcome_of_answer
@@ -47,7 +48,8 @@ _ARRIVED: ContextVar[Arrival | None] = ContextVar("contextframe_monitoring_arriv
 def handled(ctx: Context, wires: list[Wire]) -> None:
     """Mark the arrival that a middleware now sees.
 
-    Over streamable HTTP nothing arrives by a tap: there the first message taps its connection.
+    Over streamable HTTP nothing arrives by a tap: there the first message taps its connection. What
+    is handed over inside the process has no stream at all: its own way back is tapped.
     """
     arrival = _ARRIVED.get()
     if arrival is not None:
@@ -56,7 +58,10 @@ def handled(ctx: Context, wires: list[Wire]) -> None:
             arrival.ctx = ctx
             if arrival.tap.anchor is None:
                 arrival.tap.belongs_to(ctx)
-    elif ctx.request is not None:
+            return
+    if ctx.request is None:
+        adapter.tap_direct(ctx, DirectTap, wires)
+    elif arrival is None:
         seen(ctx)
         _tap_connection(ctx, wires)
 

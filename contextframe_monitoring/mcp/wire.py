@@ -17,16 +17,29 @@ from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import Context
 from contextframe_monitoring.mcp.connections import Connections
+from contextframe_monitoring.mcp.ending import UNPARSABLE
 from contextframe_monitoring.mcp.outcome import Outcome, outcome_of_result
 from contextframe_monitoring.mcp.sizes import size_bytes_of
 from contextframe_monitoring.mcp.targets import name_of
 from contextframe_monitoring.mcp.traceparent import trace_id_of
 
-UNPARSABLE = "unparsable"
-"""`operation_type` of a frame that is no JSON-RPC message: it has no method."""
 PARSE_FAILED = Outcome("error", "ParseError", PARSE_ERROR)
 NEVER_ANSWERED = Outcome("error", "ConnectionClosed")
 """The end of a server's request whose connection closed, or which too many others followed."""
+
+
+class Frame(NamedTuple):
+    """A JSON-RPC message as far as it is known."""
+
+    method: str
+    params: Mapping[str, Any] | None = None
+
+
+class Road(NamedTuple):
+    """How an HTTP request came that no handler was asked about."""
+
+    transport: str
+    protocol_version: str | None
 
 
 class Sender(NamedTuple):
@@ -97,24 +110,28 @@ class Wire:
             self.lost()
 
     def turned_away(
-        self, frame: Any, outcome: Outcome, version: str | None, times: tuple[int, int]
+        self, frame: Frame, outcome: Outcome, road: Road, times: tuple[int, int | None]
     ) -> None:
-        """Record a request that streamable HTTP refused. `times` as in `ended`."""
+        """Record a request that HTTP refused. `times` as in `ended`; None for one that was declined
+        as the protocol provides.
+        """
         try:
             time_us, took_ns = times
             self._put(
-                time_us, frame.method, frame.params, outcome, self._http_origin(version),
-                duration_ms=took_ns / 1e6, correlation_id=_traced(frame, None),
+                time_us, frame.method, frame.params, outcome,
+                self._connections.unknown_origin(*road),
+                duration_ms=None if took_ns is None else took_ns / 1e6,
+                correlation_id=_traced(frame, None),
             )  # fmt: skip
         except Exception:  # noqa: BLE001 - the server goes on
             self.lost()
 
-    def dropped(self, frame: Any, version: str | None, time_us: int) -> None:
+    def dropped(self, frame: Frame, road: Road, time_us: int) -> None:
         """Record a notification that streamable HTTP took and let fall."""
         try:
             self._put(
                 time_us, frame.method, frame.params, Outcome("success"),
-                self._http_origin(version), kind="notification",
+                self._connections.unknown_origin(*road), kind="notification",
                 correlation_id=_traced(frame, None),
             )  # fmt: skip
         except Exception:  # noqa: BLE001 - the server goes on
@@ -131,9 +148,6 @@ class Wire:
             return self._connections.origin_of(sender.ctx)
         latest = self._connections.latest_origin(sender.anchor)
         return latest or self._connections.unknown_origin(sender.transport)
-
-    def _http_origin(self, version: str | None) -> Origin:
-        return self._connections.unknown_origin(adapter.TRANSPORT_HTTP, version)
 
     def _put(
         self,

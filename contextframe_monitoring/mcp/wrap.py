@@ -23,7 +23,7 @@ USAGE = (
     " (-- COMMAND [ARGS...] | --http URL --listen HOST:PORT)"
 )
 EXIT_UNAVAILABLE, EXIT_USAGE, EXIT_NOT_RUNNABLE, EXIT_NOT_FOUND = 1, 2, 126, 127
-_OPTIONS = ("--name", "--store", "--config", "--http", "--listen")
+OPTIONS = ("--name", "--store", "--config", "--http", "--listen")
 
 
 class UsageError(MonitoringError):
@@ -50,7 +50,7 @@ def parse(arguments: list[str]) -> Options:
     rest = list(arguments)
     while rest and rest[0] != "--":
         option, equals, value = rest.pop(0).partition("=")
-        if option not in _OPTIONS:
+        if option not in OPTIONS:
             raise UsageError(f"{option!r} is no option of wrap: {_advice(option)}; {USAGE}")
         if not equals:
             value = rest.pop(0) if rest and rest[0] != "--" else ""
@@ -71,15 +71,12 @@ def parse(arguments: list[str]) -> Options:
 
 def _advice(argument: str) -> str:
     if argument.startswith("-"):
-        return f"it has {', '.join(_OPTIONS)}"
+        return f"it has {', '.join(OPTIONS)} and, alone, --help"
     return "put '--' before the command"
 
 
 def main(arguments: list[str]) -> int:
     """Run `wrap` with the arguments that follow it; return the exit code."""
-    if arguments[:1] in (["-h"], ["--help"]):
-        sys.stdout.write(f"{USAGE}\n{__doc__}")
-        return 0
     try:
         options = parse(arguments)
         config = load_config(options.config, os.environ, store=options.store)

@@ -217,11 +217,11 @@ def _raw_sums(store: Store, snapshot: Snapshot, since: int) -> tuple[Counter[str
     counts: Counter[str] = Counter()
     nanos = 0
     for table, subject in _SUBJECTS.items():
-        column = "amount_nano_usd" if table == COST else "seq"
+        column = {COST: "amount_nano_usd", PERFORMANCE: "weight"}.get(table, "seq")
         for batch in store.tables.scan(table, [column], start_us=since, batch_max=snapshot.done):
-            counts[subject] += batch.num_rows
-            if table == COST:
-                nanos += pc.sum(batch.column(0)).as_py() or 0
+            total = pc.sum(batch.column(0)).as_py() or 0
+            counts[subject] += total if table == PERFORMANCE else batch.num_rows
+            nanos += total if table == COST else 0
     return +counts, nanos
 
 

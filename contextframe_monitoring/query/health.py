@@ -66,6 +66,7 @@ def status_report(
         keeper=keeper,
         quarantined=quarantined[:WRITERS_LISTED_MAX],
         unmatched_operations=_unmatched(snapshot),
+        rollup_others={} if store.folds is None else store.folds.others(),
         last_error=(own and own.last_error) or keeper.last_error,
         disk_free_bytes=free_bytes(store.spool_root.parent),
         versions=versions(),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.conditions import condition
@@ -29,6 +30,7 @@ def finish_removals(
     removals: Removals,
     checkpoint: Callable[[str], None],
     archive: Archive | None = None,
+    grouping: Grouping = DEFAULT_GROUPING,
 ) -> int:
     """Carry out what is written down; what a crash left half-way is counted once. Return the
     number of raw rows that it was about. Raw rows that have expired go to the archive first.
@@ -46,7 +48,7 @@ def finish_removals(
             checkpoint(f"removed:{removal.table}")
             removals.close(removal)
     if purges:
-        _erase(tables, removals, purges, checkpoint)
+        _erase(tables, removals, purges, checkpoint, grouping)
         removals.close(*purges)
         checkpoint("closed")
     return sum(sum(removal.counts.values()) for removal in found)
@@ -62,7 +64,11 @@ def row_counts(tables: Tables, name: str, selection: Selection, batch: int) -> d
 
 
 def _erase(
-    tables: Tables, removals: Removals, purges: list[Removal], checkpoint: Callable[[str], None]
+    tables: Tables,
+    removals: Removals,
+    purges: list[Removal],
+    checkpoint: Callable[[str], None],
+    grouping: Grouping,
 ) -> None:
     cutoffs, raw_cutoff_us = removals.cutoffs(), removals.raw_cutoff_us()
     last = max(removal.batch for removal in purges)
@@ -74,7 +80,7 @@ def _erase(
             drop = condition(removal.table, removal.selection, removal.batch)
             added: Iterator[pa.RecordBatch] = iter(())
         else:
-            drop, added = remaking(tables, removal, kept, cutoffs, raw_cutoff_us)
+            drop, added = remaking(tables, removal, kept, cutoffs, raw_cutoff_us, grouping)
         rewrite(tables, removal.table, drop, agent_id=removal.selection.agent_id, added=added)
         checkpoint(f"erased:{removal.table}")
     for name in TABLES:

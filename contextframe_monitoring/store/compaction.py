@@ -14,11 +14,13 @@ first (`Folds.note_merged`), so a reader that looked even before that asks again
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
+from contextframe_monitoring.store.cardinality import Bound
 from contextframe_monitoring.store.erasure import exchange, relabelled
 from contextframe_monitoring.store.folding import spans_of
 from contextframe_monitoring.store.folds import Folds
@@ -40,7 +42,14 @@ _ROWS_MAX = ROWS_PER_FRAGMENT // 2
 _ROWS_PER_BATCH = 65_536
 
 
-def compact(tables: Tables, name: str) -> None:
+Checkpoint = Callable[[str], None]
+
+
+def _go_on(_step: str) -> None:
+    """Only fault tests stop at a step."""
+
+
+def compact(tables: Tables, name: str, checkpoint: Checkpoint = _go_on) -> None:
     """Merge the fragments of a table that should be one, refresh the indices, check that what was
     written can be read, and only then drop old versions. Raises `StoreError`.
     """
@@ -54,11 +63,20 @@ def compact(tables: Tables, name: str) -> None:
                 fragments=chosen, scan_in_order=True, batch_size=_ROWS_PER_BATCH
             ).to_batches()
             fresh = (relabelled(batch, dataset.schema) for batch in rows if batch.num_rows)
-            exchange(tables, name, dataset, chosen, fresh)
+            exchange(tables, name, dataset, chosen, fresh, checkpoint)
+            checkpoint(f"compact:committed:{name}")
     tables.settle(name)
+    checkpoint(f"compact:done:{name}")
 
 
-def consolidate(tables: Tables, folds: Folds, level: Level, upto: int) -> None:
+def consolidate(
+    tables: Tables,
+    folds: Folds,
+    level: Level,
+    upto: int,
+    grouping: Grouping = DEFAULT_GROUPING,
+    checkpoint: Checkpoint = _go_on,
+) -> None:
     """Compact a level, and merge its rows of batches up to `upto`. Raises `StoreError`."""
     dataset = tables.dataset(level.table)
     if dataset is None:
@@ -67,8 +85,11 @@ def consolidate(tables: Tables, folds: Folds, level: Level, upto: int) -> None:
         chosen = _chosen(dataset)
         if chosen:
             folds.note_merged({level.table: upto})
-            exchange(tables, level.table, dataset, chosen, _merged(dataset, chosen, level, upto))
+            fresh = _merged(dataset, chosen, level, upto, Bound(grouping.groups_max))
+            exchange(tables, level.table, dataset, chosen, fresh, checkpoint)
+            checkpoint(f"compact:committed:{level.table}")
     tables.settle(level.table)
+    checkpoint(f"compact:done:{level.table}")
 
 
 def mergeable(folds: Folds, levels: Sequence[Level], level: Level, now_us: int) -> int:
@@ -117,7 +138,9 @@ def _chosen(dataset: Any) -> list[Any]:
     ]
 
 
-def _merged(dataset: Any, chosen: list[Any], level: Level, upto: int) -> Iterator[pa.RecordBatch]:
+def _merged(
+    dataset: Any, chosen: list[Any], level: Level, upto: int, bound: Bound
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of these fragments, those of batches up to `upto` merged, the others as they
     are.
     """
@@ -131,7 +154,8 @@ def _merged(dataset: Any, chosen: list[Any], level: Level, upto: int) -> Iterato
     old = f"batch <= {upto}"
     for start, end in spans_of(rows(old, ["bucket"]), level.bucket_us):
         within = f"bucket >= {time_literal(start)} AND bucket < {time_literal(end)}"
-        yield from merged(rows(f"{old} AND {within}"), level.bucket_us, upto).to_batches()
+        mine = rows(f"{old} AND {within}")
+        yield from merged(mine, level.bucket_us, upto, bound).to_batches()
     for batch in rows(f"batch > {upto}"):
         if batch.num_rows:
             yield relabelled(batch, dataset.schema)

@@ -17,10 +17,13 @@ import msgspec
 import pyarrow as pa
 
 from contextframe_monitoring.core.clock import Clock
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
+from contextframe_monitoring.store.cardinality import Bound
 from contextframe_monitoring.store.ledger import Ledger, Slice, WriterState
 from contextframe_monitoring.store.rollup import rollup_rows
 from contextframe_monitoring.store.rows import Stored, decode, rows
-from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_1M, TABLES
+from contextframe_monitoring.store.sampling import ALL_ROWS, Sampling, sampled
+from contextframe_monitoring.store.schemas import PERFORMANCE, RAW_TABLES, ROLLUP_1M, TABLES
 from contextframe_monitoring.store.spool.reader import (
     SegmentView,
     glance,
@@ -98,8 +101,11 @@ class Drain:
         ledger: Ledger,
         clock: Clock,
         checkpoint: Callable[[str], None] = no_checkpoint,
+        grouping: Grouping = DEFAULT_GROUPING,
+        sampling: Sampling = ALL_ROWS,
     ) -> None:
         """`root` is the spool's folder; `checkpoint` is called with the name of each step."""
+        self._grouping, self._sampling = grouping, sampling
         self._root, self._tables, self._ledger, self._clock = root, tables, ledger, clock
         self._checkpoint = checkpoint
         self._offsets: dict[Path, int] = {}
@@ -161,7 +167,11 @@ class Drain:
         self, batch: int, slices: list[Slice], stored: list[Stored], *, again: bool = False
     ) -> None:
         tables: dict[str, pa.Table] = rows(stored, batch)
-        tables[ROLLUP_1M] = rollup_rows(tables, batch)
+        bound = Bound(self._grouping.groups_max)
+        tables[ROLLUP_1M] = rollup_rows(tables, batch, self._grouping.attributes, bound)
+        dropped: dict[str, int] = {}
+        if PERFORMANCE in tables:
+            tables[PERFORMANCE], dropped = sampled(tables[PERFORMANCE], self._sampling)
         for name in TABLES:
             table = tables.get(name)
             if table is None or table.num_rows == 0:
@@ -173,7 +183,8 @@ class Drain:
             if table.num_rows:
                 self._tables.sync(name)
         self._checkpoint("sync")
-        self._ledger.close_batch(batch, slices, self._clock.now_us())
+        now_us = self._clock.now_us()
+        self._ledger.close_batch(batch, slices, now_us, bound.others, dropped)
         self._checkpoint("done")
 
     def _again(self, part: Slice) -> list[Stored]:

@@ -10,7 +10,7 @@ or none.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,12 @@ def exchange(
     dataset: Any,
     removed: Sequence[Any],
     fresh: Iterable[pa.RecordBatch],
+    checkpoint: Callable[[str], None] = lambda _step: None,
 ) -> None:
     """Put rows in the place of fragments of a table's newest version, in one commit.
 
-    The new files are durable before it, the commit itself after `Tables.sync`.
+    The new files are durable before it (`compact:written:<table>`), the commit itself after
+    `Tables.sync`.
     """
     fragments = write_fragments(
         pa.RecordBatchReader.from_batches(dataset.schema, fresh),
@@ -78,6 +80,7 @@ def exchange(
     if not removed and not fragments:
         return
     _sync(tables, name, fragments)
+    checkpoint(f"compact:written:{name}")
     change = lance.LanceOperation.Update(
         removed_fragment_ids=[fragment.fragment_id for fragment in removed],
         new_fragments=fragments,

@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contextframe_monitoring.core.clock import Clock
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
+from contextframe_monitoring.store.cardinality import Bound
 from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.levels import LEVELS, Level, coarser
 from contextframe_monitoring.store.merging import merged
@@ -42,8 +44,10 @@ class Fold:
         clock: Clock,
         checkpoint: Callable[[str], None],
         levels: Sequence[Level] = LEVELS,
+        grouping: Grouping = DEFAULT_GROUPING,
     ) -> None:
         """`levels` are the wanted ones, finest first; others lose their rows."""
+        self._grouping = grouping
         self._tables, self._folds, self._removals = tables, folds, removals
         self._clock, self._checkpoint, self._levels = clock, checkpoint, levels
         self._folded_ns: dict[str, int] = {}
@@ -98,19 +102,20 @@ class Fold:
         return moved
 
     def _append(self, source: Level, level: Level, low: int, upto: int) -> None:
+        bound = Bound(self._grouping.groups_max)
         buckets = self._tables.scan(source.table, ["bucket"], batch_after=low, batch_max=upto)
         rows = (
             batch
             for span in spans_of(buckets, level.bucket_us)
             for batch in merged(
-                self._rows(source, low, upto, span), level.bucket_us, upto
+                self._rows(source, low, upto, span), level.bucket_us, upto, bound
             ).to_batches()
         )
         first = next(rows, None)
         if first is not None:
             self._tables.append(level.table, _reader(first, rows))
             self._checkpoint(f"fold:append:{level.table}")
-        self._move(level, upto)
+        self._move(level, upto, bound.others)
 
     def _rows(
         self, source: Level, low: int, upto: int, span: tuple[int, int]
@@ -124,10 +129,10 @@ class Fold:
             batch_max=upto,
         )
 
-    def _move(self, level: Level, watermark: int) -> None:
+    def _move(self, level: Level, watermark: int, others: int = 0) -> None:
         self._tables.sync(level.table)
         self._checkpoint(f"fold:sync:{level.table}")
-        self._folds.advance(level.name, watermark, self._clock.now_us())
+        self._folds.advance(level.name, watermark, self._clock.now_us(), others)
         self._checkpoint(f"fold:done:{level.table}")
 
     def _inherit_cutoff(self, source: Level, level: Level) -> None:
@@ -163,7 +168,8 @@ class Fold:
         `done`. What is older stays as it is.
         """
         self._folds.note_merged({level.table: done for level in self._levels})
-        remake_all(self._tables, self._levels, self._removals.raw_cutoff_us(), done)
+        raw_cutoff_us = self._removals.raw_cutoff_us()
+        remake_all(self._tables, self._levels, raw_cutoff_us, done, self._grouping)
 
     def _drop_unwanted(self) -> None:
         """Take out the rows of levels that are no longer wanted; a level that is wanted again is

@@ -27,6 +27,12 @@ _merges = sa.Table(
     sa.Column("table_name", sa.String(64), primary_key=True),
     sa.Column("batch", sa.BigInteger, nullable=False),
 )
+_others = sa.Table(
+    "rollup_others",
+    metadata,
+    sa.Column("level", sa.String(16), primary_key=True),
+    sa.Column("facts", sa.BigInteger, nullable=False),
+)
 _DROPPED = -1
 """Watermark of a level whose rows are about to go: readers leave it alone."""
 
@@ -47,9 +53,12 @@ class Folds:
             rows = connection.execute(found.having(dropped)).all()
         return {row.level: row.last for row in rows}
 
-    def advance(self, level: str, watermark: int, now_us: int) -> None:
-        """Declare that a level holds everything up to a batch: its rows are durable."""
+    def advance(self, level: str, watermark: int, now_us: int, others: int = 0) -> None:
+        """Declare that a level holds everything up to a batch: its rows are durable, and `others`
+        of the facts in them are in groups beyond the bound.
+        """
         with self.engine.begin() as connection:
+            add_others(connection, level, others)
             connection.execute(
                 _folds.insert().values(level=level, watermark=watermark, at_us=now_us)
             )
@@ -85,6 +94,11 @@ class Folds:
         with self.engine.begin() as connection:
             connection.execute(_folds.delete().where(_folds.c.level == level))
 
+    def others(self) -> dict[str, int]:
+        """Return how many facts of each level were ever put into groups called `other`."""
+        with self.engine.begin() as connection:
+            return {row.level: row.facts for row in connection.execute(sa.select(_others))}
+
     def merged(self) -> dict[str, int]:
         """Return up to which batch rows of each table may have been merged with one another."""
         with self.engine.begin() as connection:
@@ -101,3 +115,13 @@ class Folds:
                     connection.execute(_merges.insert().values(table_name=name, batch=batch))
                 elif known < batch:
                     connection.execute(_merges.update().where(same).values(batch=batch))
+
+
+def add_others(connection: sa.Connection, level: str, facts: int) -> None:
+    """Count facts of a level that were put into groups called `other`."""
+    if not facts:
+        return
+    same = _others.c.level == level
+    grown = _others.update().where(same).values(facts=_others.c.facts + facts)
+    if connection.execute(grown).rowcount == 0:
+        connection.execute(_others.insert().values(level=level, facts=facts))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from contextframe_monitoring.core.clock import US_PER_DAY
+from contextframe_monitoring.store.folds import add_others
+from contextframe_monitoring.store.removals import SAMPLED, add_expired
 from contextframe_monitoring.store.state import metadata
 
 _LISTED_MAX = 500
@@ -192,11 +194,22 @@ class Ledger:
             )
         return batch
 
-    def close_batch(self, batch: int, found: Sequence[Slice], now_us: int) -> None:
+    def close_batch(
+        self,
+        batch: int,
+        found: Sequence[Slice],
+        now_us: int,
+        others: int = 0,
+        sampled: Mapping[str, int] | None = None,
+    ) -> None:
         """Declare a batch done: its rows are durable, its writers are drained up to its last
-        numbers.
+        numbers, `others` of its facts are in groups of the minutes that are beyond the bound, and
+        so many rows of writers were left out by `sampled`.
         """
         with self._engine.begin() as connection:
+            add_others(connection, "1m", others)
+            for writer, count in (sampled or {}).items():
+                add_expired(connection, writer, SAMPLED, count)
             connection.execute(
                 batches.update().where(batches.c.batch == batch).values(done=True, done_us=now_us)
             )

@@ -1,7 +1,8 @@
-"""What differs between operating systems: clocks, file locks, process identity, folders, a
-detached start.
+"""What differs between operating systems: clocks, file locks, memory maps, signals, forks, owners
+of files, process identity, folders, a detached start.
 
-Only the standard library, and nothing POSIX-only at import: the write path loads this module.
+Only the standard library, and nothing POSIX-only at import: the write path loads this module. No
+other module asks which system it runs on.
 """
 
 from __future__ import annotations
@@ -9,12 +10,34 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import os
+import signal
 import subprocess
 import sys
 import time
 import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+_fcntl: ModuleType | None
+try:
+    import fcntl as _fcntl
+except ImportError:  # Windows
+    _fcntl = None
+
+PLATFORM = sys.platform
+"""What `sys.platform` says."""
+OPEN_FILES_MOVE = _fcntl is not None
+"""Whether a file can be renamed or unlinked while somebody has it open or mapped: POSIX."""
+SPOOL_BACKEND: Literal["mmap", "write"] = "mmap" if OPEN_FILES_MOVE else "write"
+"""The back end of `spool_backend = "auto"`: a mapped segment can't be unlinked on Windows."""
+ENDING_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""The signals that ask a process to end."""
 
 _APP = "contextframe-monitoring"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -90,29 +113,28 @@ def _release_in_child() -> None:
         lock.release()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_release_in_child)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(fd: int) -> bool:
+def _lock(fd: int) -> bool:
+    if _fcntl is None:
+        msvcrt: Any = importlib.import_module("msvcrt")
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         return True
+    try:
+        _fcntl.flock(fd, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
-else:
-    import fcntl
 
-    def _lock(fd: int) -> bool:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+def after_fork_in_child(then: Callable[[], None]) -> None:
+    """Call `then` in each child that is forked from now on, where processes fork."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=then)
+
+
+after_fork_in_child(_release_in_child)
 
 
 @functools.cache
@@ -138,6 +160,35 @@ def sync_path(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def copy_owner(source: Path, target: str) -> None:
+    """Give `target` the owner of `source`, where files have one and we may."""
+    if hasattr(os, "chown"):
+        with contextlib.suppress(OSError):
+            status = source.stat()
+            os.chown(target, status.st_uid, status.st_gid)
+
+
+def runnable(command: Sequence[str]) -> list[str]:
+    """Return a command line that starts: Windows finds `npx.cmd` only by its whole name."""
+    if PLATFORM != "win32":
+        return list(command)
+    import shutil
+
+    return [shutil.which(command[0]) or command[0], *command[1:]]
+
+
+def hears_terminal(number: int) -> bool:
+    """Return whether a child gets this signal from the terminal itself: an interrupt goes to all
+    processes of the foreground.
+    """
+    return number == signal.SIGINT and (PLATFORM == "win32" or os.isatty(0))
+
+
+def kill_at_once(pid: int) -> None:
+    """Kill a process without a word. Raises OSError."""
+    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows: SIGTERM is no request
 
 
 def default_store() -> str:
@@ -181,9 +232,8 @@ def start_detached(arguments: list[str], environment: dict[str, str]) -> None:
 
     Raises OSError when the process can't be started.
     """
-    flags = 0
-    if sys.platform == "win32":
-        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    names = ("DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP")  # Windows has no sessions
+    flags = sum(getattr(subprocess, name, 0) for name in names)
     child = subprocess.Popen(
         [sys.executable, "-m", "contextframe_monitoring", *arguments],
         stdin=subprocess.DEVNULL,

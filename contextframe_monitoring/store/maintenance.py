@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from contextframe_monitoring.core.clock import Clock
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.compaction import compact, consolidate, mergeable
 from contextframe_monitoring.store.folding import Fold
@@ -26,11 +27,14 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the operator wants kept: levels of the rollups, days of each table, an archive."""
+    """What the operator wants kept: levels of the rollups and what they are grouped by, days of
+    each table, an archive.
+    """
 
     levels: Sequence[Level] = LEVELS
     days: Mapping[str, int] = field(default_factory=dict)
     archive: Archive | None = None
+    grouping: Grouping = DEFAULT_GROUPING
 
 
 def _silent(_step: str) -> None:
@@ -53,7 +57,9 @@ class Maintenance:
         self._tables, self._clock, self._time = tables, clock, time
         self._ledger, self._folds, self._removals = Ledger(engine), Folds(engine), Removals(engine)
         self._checkpoint, self._wishes = checkpoint, wishes
-        self._fold = Fold(tables, self._folds, self._removals, clock, checkpoint, wishes.levels)
+        self._fold = Fold(
+            tables, self._folds, self._removals, clock, checkpoint, wishes.levels, wishes.grouping
+        )
 
     @property
     def commits(self) -> int:
@@ -75,12 +81,19 @@ class Maintenance:
         self._expire(progress)
         for name in RAW_TABLES:
             progress(f"compact {name}")
-            compact(self._tables, name)
+            compact(self._tables, name, self._checkpoint)
         now_us = self._clock.now_us()
         for level in LEVELS:
             progress(f"compact {level.table}")
             upto = mergeable(self._folds, self._wishes.levels, level, now_us)
-            consolidate(self._tables, self._folds, level, upto)
+            consolidate(
+                self._tables,
+                self._folds,
+                level,
+                upto,
+                self._wishes.grouping,
+                self._checkpoint,
+            )
 
     def make_missing(self) -> None:
         """Make levels of the rollups whose table is gone. Raises `StoreError`."""

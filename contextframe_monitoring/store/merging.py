@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from contextframe_monitoring.core import histogram
+from contextframe_monitoring.store.cardinality import Bound, bounded
+from contextframe_monitoring.store.groups import encoded, grouped
 from contextframe_monitoring.store.schemas import (
-    LABEL,
     ROLLUP_KEYS,
     ROLLUP_SCHEMA,
     ROLLUP_SUMS,
@@ -27,16 +28,21 @@ _Ints = NDArray[np.int64]
 _KEYS = ("subject", *ROLLUP_KEYS)
 
 
-def merged(parts: Iterable[pa.RecordBatch], bucket_us: int, batch: int) -> pa.Table:
+def merged(
+    parts: Iterable[pa.RecordBatch], bucket_us: int, batch: int, bound: Bound | None = None
+) -> pa.Table:
     """Return the rows of ROLLUP_SCHEMA as rows of a level whose buckets are that long, all of
-    `batch`, ordered by time.
+    `batch`, ordered by time; groups beyond the bound of a bucket become `other`.
     """
     table = pa.Table.from_batches(parts, ROLLUP_SCHEMA)
     if not table.num_rows:
         return ROLLUP_SCHEMA.empty_table()
     bucket = _ints(table["bucket"].cast(pa.int64())) // bucket_us * bucket_us
     labels = {name: encoded(table[name]) for name in _KEYS}
-    group, first = grouped(bucket, list(labels.values()))
+    subjects = labels["subject"]
+    cells = bucket // bucket_us * len(subjects.dictionary) + subjects.indices.to_numpy()
+    counts = _ints(pc.fill_null(table["count"], 0))
+    labels, group, first = bounded(cells, labels, counts, bound or Bound())
     size = len(first)
     columns: dict[str, pa.Array] = {
         "bucket": pa.array(bucket[first]).cast(TIME),
@@ -88,30 +94,6 @@ def merged_by(starts_us: Sequence[int], parts: Sequence[pa.RecordBatch]) -> pa.R
         else:
             columns[name] = _total(column, group, size)
     return pa.RecordBatch.from_arrays([columns[name] for name in names], names)
-
-
-def grouped(bucket: _Ints, labels: list[pa.DictionaryArray]) -> tuple[_Ints, _Ints]:
-    """Return the group of each row, and the first row of each group; groups rise with time."""
-    _, code = np.unique(bucket, return_inverse=True)
-    for label in labels:
-        values = len(label.dictionary) + 1
-        if values == 1 or (values == 2 and not label.null_count):
-            continue
-        index = label.indices.fill_null(len(label.dictionary)).to_numpy(zero_copy_only=False)
-        _, code = np.unique(code.astype(np.int64) * values + index, return_inverse=True)
-    _, first, group = np.unique(code, return_index=True, return_inverse=True)
-    return group, first
-
-
-def encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """Return texts or labels as labels of one dictionary with each value in it once: dictionaries
-    that Lance joins hold some twice.
-    """
-    if column.null_count == len(column):
-        return pa.nulls(len(column), pa.string()).dictionary_encode().cast(LABEL)
-    text = pc.cast(column, pa.string()).combine_chunks()
-    whole = pa.concat_arrays(text.chunks) if isinstance(text, pa.ChunkedArray) else text
-    return whole.dictionary_encode().cast(LABEL)
 
 
 def _total(column: pa.ChunkedArray, group: _Ints, size: int) -> pa.Array:

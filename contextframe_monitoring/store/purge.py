@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.store.clearing import (
     finish_removals,
@@ -111,17 +112,18 @@ def purge(
     spool: Path,
     selection: Selection,
     checkpoint: Callable[[str], None],
+    grouping: Grouping = DEFAULT_GROUPING,
 ) -> Purged:
     """Erase what is selected of drained records. Only the holder of the keeper's lock may do it,
     after it has drained. The time of the selection lies where a bucket of the rollups begins.
     Raises `StoreError`.
     """
-    finish_removals(tables, removals, checkpoint)
+    finish_removals(tables, removals, checkpoint, grouping=grouping)
     done, drained = ledger.position()
     found, written = planned(tables, removals, spool, selection, done)
     removals.open(*written)
     checkpoint("purge")
-    finish_removals(tables, removals, checkpoint)
+    finish_removals(tables, removals, checkpoint, grouping=grouping)
     for writer in read_spool(spool):
         for segment in writer.segments:
             found.newer_segments += segment.newer

@@ -13,14 +13,17 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.core.selection import Selection
+from contextframe_monitoring.store.cardinality import Bound
 from contextframe_monitoring.store.conditions import condition
 from contextframe_monitoring.store.erasure import rewrite
 from contextframe_monitoring.store.levels import LEVELS, Level, finer
 from contextframe_monitoring.store.merging import merged
 from contextframe_monitoring.store.removals import Removal
 from contextframe_monitoring.store.rollup import rollup_rows
-from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_SCHEMA, SCHEMAS
+from contextframe_monitoring.store.sampling import unsampled
+from contextframe_monitoring.store.schemas import PERFORMANCE, RAW_TABLES, ROLLUP_SCHEMA, SCHEMAS
 from contextframe_monitoring.store.tables import Tables, time_literal
 
 HOUR_US = 3_600_000_000
@@ -62,6 +65,7 @@ def remaking(
     kept: Collection[str],
     cutoffs: Mapping[str, int],
     raw_cutoff_us: int,
+    grouping: Grouping = DEFAULT_GROUPING,
 ) -> tuple[str, Iterator[pa.RecordBatch]]:
     """Return what a removal takes out of a level, as an SQL condition, and the rows that it adds.
 
@@ -79,10 +83,12 @@ def remaking(
         spans = [span for span in spans if reach <= max(span[0], own)]
     if spans:
         drop = f"({drop}) OR ({within(spans, batch)})"
-    return drop, _remade(tables, level, source, spans, batch)
+    return drop, _remade(tables, level, source, spans, batch, grouping)
 
 
-def remake_all(tables: Tables, levels: Sequence[Level], raw_cutoff_us: int, batch: int) -> None:
+def remake_all(
+    tables: Tables, levels: Sequence[Level], raw_cutoff_us: int, batch: int, grouping: Grouping
+) -> None:
     """Make the rows of these levels anew, from the first whole day of raw rows on, in the order
     given (finest first), all with the number `batch`: up to it everything is folded.
     """
@@ -92,7 +98,8 @@ def remake_all(tables: Tables, levels: Sequence[Level], raw_cutoff_us: int, batc
         spans = _around(level, hours, start)
         drop = f"batch <= {batch} AND bucket >= {time_literal(start)}"
         tables.create(level.table)
-        rewrite(tables, level.table, drop, added=_remade(tables, level, source, spans, batch))
+        added = _remade(tables, level, source, spans, batch, grouping)
+        rewrite(tables, level.table, drop, added=added)
 
 
 def _cut(level: Level, selection: Selection, batch: int) -> tuple[str, _Spans]:
@@ -127,12 +134,17 @@ def within(spans: _Spans, batch: int) -> str:
 
 
 def _remade(
-    tables: Tables, level: Level, source: Level | None, spans: _Spans, batch: int
+    tables: Tables,
+    level: Level,
+    source: Level | None,
+    spans: _Spans,
+    batch: int,
+    grouping: Grouping,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a level in spans of time, as if one fold had made them."""
     for span in spans:
         if source is None:
-            yield from _from_raw(tables, span, batch)
+            yield from _from_raw(tables, span, batch, grouping)
         else:
             rows = tables.scan(
                 source.table,
@@ -141,10 +153,13 @@ def _remade(
                 end_us=span[1],
                 batch_max=batch,
             )
-            yield from merged(rows, level.bucket_us, batch).to_batches()
+            bound = Bound(grouping.groups_max)
+            yield from merged(rows, level.bucket_us, batch, bound).to_batches()
 
 
-def _from_raw(tables: Tables, span: tuple[int, int], batch: int) -> Iterator[pa.RecordBatch]:
+def _from_raw(
+    tables: Tables, span: tuple[int, int], batch: int, grouping: Grouping
+) -> Iterator[pa.RecordBatch]:
     raw = {
         name: pa.Table.from_batches(
             tables.scan(
@@ -154,4 +169,6 @@ def _from_raw(tables: Tables, span: tuple[int, int], batch: int) -> Iterator[pa.
         )
         for name in RAW_TABLES
     }
-    yield from rollup_rows(raw, batch).to_batches()
+    raw[PERFORMANCE] = unsampled(raw[PERFORMANCE])
+    bound = Bound(grouping.groups_max)
+    yield from rollup_rows(raw, batch, grouping.attributes, bound).to_batches()

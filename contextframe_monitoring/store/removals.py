@@ -13,7 +13,7 @@ from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.store.schemas import RAW_TABLES
 from contextframe_monitoring.store.state import metadata
 
-RETENTION, PURGE = "retention", "purge"
+RETENTION, PURGE, SAMPLED = "retention", "purge", "sampled"
 
 _removals = sa.Table(
     "removals",
@@ -110,7 +110,7 @@ class Removals:
             for removal in removals:
                 _forget(connection, removal)
                 for writer, count in removal.counts.items():
-                    _add_expired(connection, writer, removal.reason, count)
+                    add_expired(connection, writer, removal.reason, count)
 
     def cutoffs(self) -> dict[str, int]:
         """Return up to which time rows of each table were taken out for their age alone."""
@@ -178,7 +178,8 @@ def _raise_cutoff(connection: sa.Connection, name: str, cutoff_us: int) -> None:
         connection.execute(_cutoffs.update().where(same).values(cutoff_us=cutoff_us))
 
 
-def _add_expired(connection: sa.Connection, writer: str, reason: str, count: int) -> None:
+def add_expired(connection: sa.Connection, writer: str, reason: str, count: int) -> None:
+    """Count rows of a writer that are not in the tables on purpose."""
     same = sa.and_(_expired.c.writer == writer, _expired.c.reason == reason)
     grown = _expired.update().where(same).values(count=_expired.c.count + count)
     if connection.execute(grown).rowcount == 0:

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contextframe_monitoring.core import histogram
+from contextframe_monitoring.store.cardinality import Bound, bounded, chosen_attributes
 from contextframe_monitoring.store.fact_counts import fact_counts
+from contextframe_monitoring.store.groups import encoded
 from contextframe_monitoring.store.levels import LEVELS
-from contextframe_monitoring.store.merging import encoded, grouped
 from contextframe_monitoring.store.schemas import (
     COST,
     LABEL,
@@ -105,20 +106,32 @@ _SUMS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 
-def rollup_rows(raw: Mapping[str, pa.Table], batch: int) -> pa.Table:
-    """Return the delta rows for the raw rows of one batch."""
+def rollup_rows(
+    raw: Mapping[str, pa.Table],
+    batch: int,
+    attributes: tuple[str, ...] = (),
+    bound: Bound | None = None,
+) -> pa.Table:
+    """Return the delta rows for the raw rows of one batch, with these attributes; groups beyond the
+    bound of a bucket become `other`.
+    """
     parts = [
-        _deltas(name, table, batch)
+        _deltas(name, table, batch, attributes, bound or Bound())
         for name, table in raw.items()
         if name in _SUBJECTS and table.num_rows
     ]
     return pa.concat_tables(parts) if parts else ROLLUP_SCHEMA.empty_table()
 
 
-def _deltas(name: str, table: pa.Table, batch: int) -> pa.Table:
+def _deltas(
+    name: str, table: pa.Table, batch: int, attributes: tuple[str, ...], bound: Bound
+) -> pa.Table:
     keys = {key: encoded(column(table)) for key, column in _KEYS[name].items()}
+    chosen = chosen_attributes(table, attributes)
+    if chosen is not None:
+        keys["attributes"] = encoded(pa.chunked_array([chosen]))
     bucket = _ints(table["timestamp"].cast(pa.int64())) // BUCKET_US
-    group, first = grouped(bucket, list(keys.values()))
+    keys, group, first = bounded(bucket, keys, np.ones(table.num_rows, np.int64), bound)
     size = len(first)
     columns: dict[str, Any] = {
         "bucket": pa.array(bucket[first] * BUCKET_US, pa.int64()).cast(TIME),
@@ -137,7 +150,9 @@ def _deltas(name: str, table: pa.Table, batch: int) -> pa.Table:
     if name == USAGE:
         columns |= _added_up(group, size, _floats(table["value"]))
     arrays = [
-        columns[field.name] if field.name in columns else pa.nulls(size, field.type)
+        columns[field.name].cast(field.type)
+        if field.name in columns
+        else pa.nulls(size, field.type)
         for field in ROLLUP_SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=ROLLUP_SCHEMA)

@@ -140,6 +140,17 @@ class Tables:
             self._open[name] = dataset
         return dataset
 
+    def widen(self, name: str) -> None:
+        """Give a table of an older version of this program the columns that it lacks, all null."""
+        dataset = self.dataset(name)
+        known = () if dataset is None else dataset.schema.names
+        missing = [field.with_nullable(True) for field in SCHEMAS[name] if field.name not in known]
+        if dataset is not None and missing:
+            with self.explained(name, "widened"):
+                dataset.add_columns(pa.schema(missing))
+            self._open.pop(name, None)
+            self.sync(name)
+
     def append(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Append rows in one commit; what was written is durable only after `sync`."""
         dataset = self.create(name)

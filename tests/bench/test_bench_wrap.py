@@ -9,6 +9,7 @@ from contextframe_monitoring.bench.wrap import render, run
     "spine:speed:wrap-200us", "spine:speed:wrap-40us", "spine:speed:wrap-weight",
     "spine:speed:bench",
 )  # fmt: skip
+@pytest.mark.requirement("doors:well:wrap-http-400us")
 def test_a_small_run_has_every_figure_and_is_rendered() -> None:
     result = run(20, starts=2)
 

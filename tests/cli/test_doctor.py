@@ -93,6 +93,7 @@ def test_a_new_user_and_a_used_store_are_well(store: Store, recorder: Recorder) 
     assert lines[-1] == "nothing is wrong"
 
 
+@pytest.mark.requirement("doors:doctor:remedies", "doors:first:errors")
 def test_a_finding_is_shown_with_its_remedy(store: Store, tmp_path: Path) -> None:
     config = tmp_path / "monitoring.toml"
     config.write_text("enabled = false\n")
@@ -125,12 +126,14 @@ def test_the_configuration_is_read(
     assert says in found["problem"]
 
 
+@pytest.mark.requirement("doors:doctor:store")
 def test_a_store_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = finding(str(tmp_path / "file"))
     assert (found["check"], found["severity"]) == ("store", "critical")
 
 
+@pytest.mark.requirement("doors:doctor:spool")
 def test_a_spool_that_can_not_be_written_is_named(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,12 +145,14 @@ def test_a_spool_that_can_not_be_written_is_named(
     assert found["remedy"] == "allow it, or name another place with spool_path"
 
 
+@pytest.mark.requirement("doors:doctor:locks")
 def test_locks_that_can_not_be_taken_do_not_work(tmp_path: Path) -> None:
     assert folders._locks_work(tmp_path / "lock")
     assert not folders._locks_work(tmp_path / "missing" / "lock")
 
 
 @pytest.mark.parametrize(("factor", "severity"), [(1, "warning"), (1000, "error")])
+@pytest.mark.requirement("doors:doctor:disk")
 def test_a_disk_that_runs_full_is_named(
     store: Store, monkeypatch: pytest.MonkeyPatch, factor: int, severity: str
 ) -> None:
@@ -199,6 +204,7 @@ def test_a_table_that_can_not_be_read_is_named(store: Store, recorder: Recorder)
     assert found[0]["problem"].startswith("table performance_metrics can't be read (")
 
 
+@pytest.mark.requirement("doors:doctor:versions")
 def test_a_segment_of_a_newer_version_is_named(store: Store, recorder: Recorder) -> None:
     recorder.close()
     (segment,) = Path(store.uri).glob("spool/writers/*/*.seg")
@@ -222,6 +228,7 @@ def test_losses_are_named_by_reason(store: Store, recorder: Recorder) -> None:
     }
 
 
+@pytest.mark.requirement("doors:doctor:spool")
 def test_damaged_segments_are_named(store: Store, recorder: Recorder) -> None:
     recorder.close()
     (segment,) = Path(store.uri).glob("spool/writers/*/*.seg")
@@ -252,6 +259,7 @@ def test_a_record_that_waits_for_days_is_named(store: Store, recorder: Recorder)
     assert found["problem"] == "the oldest record has waited for 3.0 days, no keeper runs"
 
 
+@pytest.mark.requirement("doors:doctor:keeper")
 def test_a_keeper_that_hangs_or_fails_is_named(store: Store, recorder: Recorder) -> None:
     drain_once(store)
     lock = FileLock(store.spool_root / KEEPER_LOCK)
@@ -271,6 +279,7 @@ def test_a_keeper_that_hangs_or_fails_is_named(store: Store, recorder: Recorder)
     lock.release()
 
 
+@pytest.mark.requirement("doors:doctor:prices")
 def test_prices_that_can_not_be_read_are_named(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +298,7 @@ def _configure(servers: dict[str, Any]) -> Path:
     return file
 
 
+@pytest.mark.requirement("doors:doctor:clients")
 def test_a_client_that_is_set_up_is_well(store: Store) -> None:
     _configure({"time": {"command": "sh", "args": ["-c", "true"]}})
     facts = json.loads(run("doctor", "--store", store.uri, "--json").stdout)["facts"]
@@ -330,6 +340,7 @@ def test_a_client_that_is_set_up_is_well(store: Store) -> None:
         ),
     ],
 )
+@pytest.mark.requirement("doors:doctor:clients")
 def test_an_entry_that_can_not_start_is_named(
     store: Store, entry: dict[str, Any], severity: str, problem: str
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import contextframe_monitoring
+from contextframe_monitoring.cli.clients.document import Document
 from contextframe_monitoring.cli.clients.launcher import own_launcher
 from contextframe_monitoring.cli.installing import client_places
 from tests.cli.clients.configurations import documents
@@ -70,10 +71,16 @@ def code(home: Path) -> Path:
     return file
 
 
+def servers_of(text: str) -> dict[str, Any]:
+    """Return the servers of a configuration with comments."""
+    return Document(text, "f").value["mcpServers"]
+
+
 def servers(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text())["mcpServers"]
 
 
+@pytest.mark.requirement("doors:install:shows")
 def test_a_dry_run_shows_the_difference_and_changes_nothing(desktop: Path) -> None:
     done = run("install", "claude-desktop", "--wrap", "time", "--dry-run")
     assert done.returncode == 0
@@ -84,6 +91,12 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(desktop: Path) -> No
     assert (desktop.read_text(), os.listdir(desktop.parent)) == (DESKTOP, [desktop.name])
 
 
+@pytest.mark.requirement(
+    "doors:install:restores",
+    "doors:install:idempotent",
+    "doors:install:backup",
+    "doors:shown:round-trips",
+)
 def test_a_round_trip_gives_back_every_byte(desktop: Path) -> None:
     assert run("install", "claude-desktop", "--wrap-all").returncode == 0
     assert desktop.read_text() != DESKTOP
@@ -114,6 +127,53 @@ def test_what_was_added_between_two_installations_stays(desktop: Path) -> None:
     assert desktop.read_text() == DESKTOP.replace('"dark"', '"light"')
 
 
+@pytest.mark.requirement("doors:install:unwraps")
+def test_one_server_is_unwrapped_and_everything_else_stays(desktop: Path) -> None:
+    run("install", "claude-desktop", "--wrap-all")
+    wrapped = servers_of(desktop.read_text())
+    done = run("uninstall", "claude-desktop", "--wrap", "time", "--dry-run")
+    assert (done.returncode, servers_of(desktop.read_text())) == (0, wrapped)
+    assert "unwraps time" in done.stdout.splitlines()
+
+    done = run("uninstall", "claude-desktop", "--wrap", "time")
+    assert done.returncode == 0
+    assert servers_of(desktop.read_text()) == {**wrapped, "time": servers_of(DESKTOP)["time"]}
+    again = run("uninstall", "claude-desktop", "--wrap", "time")
+    assert again.stdout == f"{desktop}: nothing to change\nleaves time: it is not wrapped\n"
+
+    run("install", "claude-desktop", "--wrap", "time")
+    assert servers_of(desktop.read_text()) == wrapped
+    run("uninstall", "claude-desktop", "--wrap-all")
+    assert servers_of(desktop.read_text()).keys() - servers_of(DESKTOP).keys() == {
+        "contextframe-monitoring"
+    }
+    run("uninstall", "claude-desktop")
+    assert (desktop.read_text(), os.listdir(desktop.parent)) == (DESKTOP, [desktop.name])
+
+
+def test_unwrapping_the_last_of_ours_leaves_no_backup(code: Path, home: Path) -> None:
+    shared = home / "project" / ".mcp.json"
+    shared.write_text('{"mcpServers": {"web": {"command": "sh"}}}')
+    run("install", "claude-code", "--wrap", "web")
+    run("uninstall", "claude-code", "--wrap", "web")
+    assert shared.read_text() == '{"mcpServers": {"web": {"command": "sh"}}}'
+    assert sorted(os.listdir(shared.parent)) == [".mcp.json"]
+    run("uninstall", "claude-code")
+    assert code.read_text() == json.dumps(CODE, indent=2)
+
+
+def test_a_server_that_is_not_there_can_not_be_unwrapped(code: Path) -> None:
+    run("install", "claude-code", "--wrap", "github")
+    before = code.read_text()
+    done = run("uninstall", "claude-code", "--wrap", "github", "--wrap", "gitlab")
+    assert (done.returncode, code.read_text()) == (2, before)
+    assert done.stderr == (
+        "contextframe-monitoring: MCP server 'gitlab' does not exist:"
+        " there are contextframe-monitoring, db, github, linear\n"
+    )
+
+
+@pytest.mark.requirement("doors:install:adds")
 def test_a_client_that_was_never_set_up_gets_a_file_and_loses_it_again(home: Path) -> None:
     file = client_places("claude-desktop")[0].file
     assert run("install", "claude-desktop").returncode == 0
@@ -133,6 +193,7 @@ def test_a_file_that_we_made_and_others_used_stays_without_us(home: Path) -> Non
     assert json.loads(file.read_text()) == {"theme": "dark", "mcpServers": {}}
 
 
+@pytest.mark.requirement("doors:install:wraps")
 def test_claude_code_is_wrapped_for_the_user_each_project_and_the_shared_file(
     code: Path, home: Path
 ) -> None:
@@ -187,6 +248,7 @@ def test_no_secret_is_shown(code: Path) -> None:
     assert "hunter2" not in done.stdout
 
 
+@pytest.mark.requirement("doors:first:errors")
 def test_a_name_that_is_not_there_is_an_error_before_anything_is_written(code: Path) -> None:
     done = run("install", "claude-code", "--wrap", "gitlab", "--wrap", "github")
     assert done.returncode == 2
@@ -249,6 +311,7 @@ def test_a_wrapped_server_still_answers(code: Path, home: Path) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(found=documents(CONFIGURATIONS))
+@pytest.mark.requirement("doors:install:restores", "doors:shown:round-trips")
 def test_any_configuration_comes_back_byte_for_byte(
     home: Path, found: tuple[str, dict[str, Any]]
 ) -> None:
@@ -259,5 +322,7 @@ def test_any_configuration_comes_back_byte_for_byte(
         done = run("install", "claude-code", "--wrap-all")
         taken = "contextframe-monitoring" in found[1]["mcpServers"]
         assert done.returncode == taken
+    for name in found[1]["mcpServers"]:
+        run("uninstall", "claude-code", f"--wrap={name}")
     run("uninstall", "claude-code")
     assert file.read_bytes() == data

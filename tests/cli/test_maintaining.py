@@ -58,6 +58,7 @@ def keeping(store: Store) -> Iterator[Keeper]:
         thread.join()
 
 
+@pytest.mark.requirement("time:maintain:command")
 def test_a_store_that_nobody_keeps_is_looked_after_here_and_now(store: Store) -> None:
     recorded_into(store, 100)
     done = run("maintain", "--store", store.uri, "--json")
@@ -70,6 +71,7 @@ def test_a_store_that_nobody_keeps_is_looked_after_here_and_now(store: Store) ->
     assert store.folds.watermarks() == {"15m": 1, "1h": 1, "1d": 1}
 
 
+@pytest.mark.requirement("time:maintain:command")
 def test_a_running_keeper_is_asked_and_its_steps_are_shown(store: Store) -> None:
     recorded_into(store, 50)
     with keeping(store) as keeper:

@@ -65,6 +65,7 @@ def counts(store: str) -> tuple[bool, int, int]:
         (["--all"], 6),
     ],
 )
+@pytest.mark.requirement("doors:purge:selects", "doors:purge:verify")
 def test_what_is_named_is_erased_and_verify_stays_true(
     store: str, arguments: list[str], gone: int
 ) -> None:

@@ -1,8 +1,9 @@
 """A program whose keepers are killed with SIGKILL, each at one step of its first batch.
 
 `python -m tests.faults.dying FOLDER STEP...`: for each step a process of its own keeps
-`FOLDER/STEP` (a colon in the step is a dash in the name) and kills itself there. Nothing of Lance
-runs before the fork.
+`FOLDER/STEP` (a colon in the step is a dash in the name) and kills itself there: in its first
+batch, or in maintenance a day or, where rows are removed, twenty days later. Nothing of Lance runs
+before the fork.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from contextframe_monitoring.keeper import Keeper
+from contextframe_monitoring.store.drain import no_checkpoint
 from contextframe_monitoring.store.store import Store
+from tests.clocks import DAY_US, NOW_US, ManualClock
 
 
 def store_at(folder: Path, step: str) -> Store:
@@ -28,7 +32,23 @@ def die_at(store: Store, step: str) -> None:
         if reached == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Keeper(store, checkpoint=checkpoint).tick()
+    keeper = maintaining(store, step, checkpoint)
+    if keeper is None:
+        Keeper(store, checkpoint=checkpoint).tick()
+    else:
+        keeper.maintain()
+
+
+def maintaining(
+    store: Store, step: str, checkpoint: Callable[[str], None] = no_checkpoint
+) -> Keeper | None:
+    """Return the keeper of a store that reaches a step of maintenance; None for other steps."""
+    days = {"compact": 1, "removal": 20, "removed": 20}.get(step.partition(":")[0])
+    if days is None:
+        return None
+    keeper = Keeper(store, ManualClock(NOW_US + days * DAY_US), checkpoint, retention_days=10)
+    assert keeper.take()
+    return keeper
 
 
 def main(folder: Path, steps: list[str]) -> None:

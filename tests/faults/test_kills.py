@@ -18,13 +18,16 @@ import pytest
 
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.query.completeness import verify
+from contextframe_monitoring.store.levels import LEVELS
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
-from tests.faults.dying import store_at
+from tests.clocks import ManualClock
+from tests.faults.dying import maintaining, store_at
 from tests.faults.sizes import KILLS, RECORDS
 from tests.faults.writing import ACKNOWLEDGED, CHILD_RECORDS
 from tests.processes import COMMAND, until
 from tests.store.filled import once, recorded_into, seen_by_a_reader, stored_in
+from tests.store.summed import of_level
 
 pytestmark = pytest.mark.faults
 REPOSITORY = Path(__file__).parents[2]
@@ -147,22 +150,29 @@ def test_writers_killed_at_any_moment_lose_and_repeat_nothing(
     assert (report.findings, report.stored, report.duplicates) == ([], len(stored), 0)
 
 
-@pytest.mark.requirement("spine:fault:keeper-killed", "spine:keeper:exactly-once")
-def test_a_keeper_killed_at_any_step_leaves_everything_to_the_next_one(tmp_path: Path) -> None:
-    stores = {step: store_at(tmp_path, step) for step in STEPS}
-    recorders = {
-        step: (recorded_into(store, 60), recorded_into(store, 40, seed=2, close=False))
-        for step, store in stores.items()
-    }
+def dying(folder: Path, steps: list[str]) -> list[str]:
+    """Let a keeper die at each step; return what became of each."""
     told = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.faults.dying", str(tmp_path), *STEPS],
+        [sys.executable, "-W", "ignore", "-m", "tests.faults.dying", str(folder), *steps],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
     )
-    assert told.stdout.splitlines() == [f"{step} {-signal.SIGKILL}" for step in STEPS]
+    return told.stdout.splitlines()
+
+
+@pytest.mark.requirement(
+    "spine:fault:keeper-killed", "spine:keeper:exactly-once", "time:fault:fold"
+)
+def test_a_keeper_killed_at_any_step_leaves_everything_to_the_next_one(tmp_path: Path) -> None:
+    stores = {step: store_at(tmp_path, step) for step in STEPS}
+    recorders = {
+        step: (recorded_into(store, 60), recorded_into(store, 40, seed=2, close=False))
+        for step, store in stores.items()
+    }
+    assert dying(tmp_path, STEPS) == [f"{step} {-signal.SIGKILL}" for step in STEPS]
     for step, store in stores.items():
         expected = once(recorders[step][0]) + once(recorders[step][1])
         assert seen_by_a_reader(Snapshot(store)) == expected, step
@@ -174,6 +184,49 @@ def test_a_keeper_killed_at_any_step_leaves_everything_to_the_next_one(tmp_path:
         assert stored_in(store) == seen_by_a_reader(Snapshot(store)) == expected, step
         report = verify(store)
         assert (report.findings, report.stored) == ([], 100), step
+
+
+MAINTENANCE = [
+    *(
+        f"compact:{step}:{table}"
+        for table in ("performance_metrics", "rollup_1m", "rollup_1d")
+        for step in ("written", "committed", "done")
+    ),
+    *(
+        f"{step}:{table}"
+        for table in ("usage_metrics", "performance_metrics", "rollup_1m")
+        for step in ("removal", "removed")
+    ),
+]
+
+
+@pytest.mark.requirement("time:fault:compact")
+def test_a_keeper_killed_in_maintenance_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    stores = {step: store_at(tmp_path, step) for step in MAINTENANCE}
+    recorded = {}
+    for step, store in stores.items():
+        keeper = Keeper(store, ManualClock())
+        recorded[step] = [recorded_into(store, 50)]
+        keeper.tick()
+        recorded[step] += [recorded_into(store, 50, seed=2)]
+        keeper.tick()
+        keeper.fold(at_once=True)
+        keeper.release()
+    told = dying(tmp_path, MAINTENANCE)
+    assert told == [f"{step} {-signal.SIGKILL}" for step in MAINTENANCE]
+    for step, store in stores.items():
+        assert verify(store).findings == [], step
+        keeper = maintaining(store, step)
+        assert keeper is not None
+        keeper.maintain()
+        keeper.release()
+        report = verify(store)
+        removed = 100 if step.startswith("rem") else 0
+        assert (report.findings, report.stored, report.expired) == ([], 100 - removed, removed)
+        expected = once(recorded[step][0]) + once(recorded[step][1])
+        assert stored_in(store) == (Counter() if removed else expected), step
+        day = of_level(Snapshot(store), LEVELS[3])
+        assert sum(sum(batch["count"].to_pylist()) for batch in day) == 100, step
 
 
 def leader(store: Store) -> int | None:

@@ -1,6 +1,7 @@
 """What the tests of the HTTP relay share: servers, one that says what it is told, the relay."""
 
 import contextlib
+import json
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tests.mcp.relay_support import ENVIRONMENT, SERVERS, recorded
 from tests.processes import DEADLINE_SECONDS, free_port, listens, started, until
 
 Speaker = Callable[[socket.socket], None]
+JSON = b"Content-Type: application/json"
 
 
 @contextmanager
@@ -135,3 +137,14 @@ def answer(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
     """Return an answer in bytes."""
     lines = [b"HTTP/1.1 " + status, *headers, b"Content-Length: %d" % len(body)]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def call(number: int | str, name: str = "add", method: str = "tools/call") -> bytes:
+    params = {"name": name, "arguments": {"text": "some words to count"}}
+    message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+    return json.dumps(message).encode()
+
+
+def result(number: int | str, **members: object) -> bytes:
+    members = members or {"content": [{"type": "text", "text": "three words more"}]}
+    return json.dumps({"jsonrpc": "2.0", "id": number, "result": members}).encode()

@@ -48,6 +48,7 @@ async def messages(server: Any, mode: str, *, clients: int = 1) -> list[list[ada
     return found
 
 
+@pytest.mark.requirement("doors:shown:contract")
 def test_the_chain_starts_with_the_middleware_that_we_stand_in_for() -> None:
     for server in (high_toy(), low_toy()):
         assert adapter.opentelemetry_index(server.middleware) == 0

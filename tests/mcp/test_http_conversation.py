@@ -216,7 +216,7 @@ def test_a_recorder_that_breaks_never_disturbs(wire: Wire, monkeypatch: Any) -> 
         raise RuntimeError
 
     monkeypatch.setattr("contextframe_monitoring.mcp.observer.Observer.see_posted", broken)
-    monkeypatch.setattr("contextframe_monitoring.mcp.observer.Observer.see", broken)
+    monkeypatch.setattr("contextframe_monitoring.mcp.observer.Observer.see_answer", broken)
     conversation = wire.socket()
     asked = post(request(1))
     assert conversation.from_client(asked) == asked.replace(b"Host: localhost:9", b"Host: up:1")

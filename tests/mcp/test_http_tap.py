@@ -55,7 +55,7 @@ THERE = {**ENVELOPE, "io.modelcontextprotocol/protocolVersion": "2031-01-01"}
 OTHER_VERSION = {**modern("tools/list"), "MCP-Protocol-Version": "2031-01-01"}
 REFUSALS: dict[str, tuple[str, dict[str, str], str, tuple[str, str, int]]] = {
     "no JSON": ("POST", modern("tools/list"), "{", ("tools/list", "ParseError", 400)),
-    "no JSON, handshake era": ("POST", BOTH, "{", ("http POST", "ParseError", 400)),
+    "no JSON, handshake era": ("POST", BOTH, "{", ("http/POST", "ParseError", 400)),
     "no message": ("POST", modern("tools/list"), "[]", ("tools/list", "-32600", 400)),
     "no session": (
         "POST", {**BOTH, "Mcp-Session-Id": "lost"}, body("tools/list"),
@@ -76,8 +76,8 @@ REFUSALS: dict[str, tuple[str, dict[str, str], str, tuple[str, str, int]]] = {
         "POST", modern("tools/list", Origin="http://evil.example"), LIST,
         ("tools/list", "http_403", 403),
     ),
-    "another verb": ("PUT", modern(""), "", ("http PUT", "http_405", 405)),
-    "an invented verb": ("BREW", modern(""), "", ("http other", "http_405", 405)),
+    "another verb": ("PUT", modern(""), "", ("http/PUT", "http_405", 405)),
+    "an invented verb": ("BREW", modern(""), "", ("http/other", "http_405", 405)),
     "not acceptable": (
         "POST", {**modern("tools/list"), "Accept": "text/html"}, LIST,
         ("tools/list", "http_406", 406),
@@ -90,6 +90,7 @@ REFUSALS: dict[str, tuple[str, dict[str, str], str, tuple[str, str, int]]] = {
 
 
 @pytest.mark.parametrize("why", REFUSALS)
+@pytest.mark.requirement("doors:wire:http-refusals", "doors:wire:http-parse")
 async def test_what_is_refused_is_recorded_once(tmp_path: Path, why: str) -> None:
     verb, headers, content, wanted = REFUSALS[why]
     answers: list[tuple[int, bytes]] = []
@@ -108,6 +109,25 @@ async def test_what_is_refused_is_recorded_once(tmp_path: Path, why: str) -> Non
     assert refused.duration_ms is not None
 
 
+@pytest.mark.parametrize("verb", ["GET", "DELETE"])
+@pytest.mark.requirement("doors:wire:http-refusals")
+async def test_what_the_protocol_lets_a_server_decline_is_no_failure(
+    tmp_path: Path, verb: str
+) -> None:
+    with recording(tmp_path) as monitor:
+        app = instrument(low_toy(), monitor).streamable_http_app()
+        async with served(app) as url, httpx2.AsyncClient() as http:
+            for content in ("", LIST):
+                headers = modern("tools/list" if content else "")
+                answer = await http.request(verb, f"{url}/mcp", headers=headers, content=content)
+                assert answer.status_code == 405
+    assert came(tmp_path) == [
+        ("request", f"http/{verb}", "success", None, 405),
+        ("request", "tools/list", "error", "http_405", 405),
+    ]
+    assert [o.duration_ms is None for o in operations(tmp_path)] == [True, False]
+
+
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_client_in_good_order_leaves_only_what_it_did(tmp_path: Path, mode: str) -> None:
     with recording(tmp_path) as monitor:
@@ -122,6 +142,7 @@ async def test_a_client_in_good_order_leaves_only_what_it_did(tmp_path: Path, mo
     assert found == [*opening, ("request", "tools/call")]
 
 
+@pytest.mark.requirement("doors:wire:dropped")
 async def test_a_notification_that_the_modern_era_drops_is_recorded(tmp_path: Path) -> None:
     content = body("notifications/cancelled", None, requestId=7)
     with recording(tmp_path) as monitor:
@@ -135,6 +156,7 @@ async def test_a_notification_that_the_modern_era_drops_is_recorded(tmp_path: Pa
     assert (dropped.duration_ms, dropped.origin.protocol_version) == (None, MODERN)
 
 
+@pytest.mark.requirement("doors:wire:once")
 async def test_what_the_handler_answers_with_an_error_is_not_recorded_again(tmp_path: Path) -> None:
     with recording(tmp_path) as monitor:
         app = instrument(low_toy(), monitor).streamable_http_app()
@@ -153,6 +175,7 @@ class NoToken:
         return None
 
 
+@pytest.mark.requirement("doors:wire:http-refusals")
 async def test_a_stranger_without_a_token_is_recorded(tmp_path: Path) -> None:
     url = AnyHttpUrl("http://127.0.0.1/")
     auth = AuthSettings(
@@ -169,9 +192,10 @@ async def test_a_stranger_without_a_token_is_recorded(tmp_path: Path) -> None:
         ("request", "error", 401),
         ("request", "error", 401),
     ]
-    assert [o.operation_type for o in operations(tmp_path)] == ["http POST", "tools/list"]
+    assert [o.operation_type for o in operations(tmp_path)] == ["http/POST", "tools/list"]
 
 
+@pytest.mark.requirement("doors:wire:outbound")
 async def test_what_is_sent_on_a_modern_stream_is_recorded(tmp_path: Path) -> None:
     server = MCPServer("toy", version="1")
 
@@ -198,6 +222,7 @@ async def test_what_is_sent_on_a_modern_stream_is_recorded(tmp_path: Path) -> No
     }
 
 
+@pytest.mark.requirement("doors:wire:once")
 async def test_two_monitors_see_a_refusal_once_each(tmp_path: Path) -> None:
     with recording(tmp_path / "one") as one, recording(tmp_path / "two") as two:
         server = instrument(instrument(instrument(low_toy(), one), two), one)
@@ -239,8 +264,22 @@ async def test_bodies_and_answers_are_only_read_up_to_a_bound(tmp_path: Path) ->
     long = body("tools/call", text="x" * BODY_BYTES_MAX).encode()
     with recording(tmp_path) as monitor:
         wires = wires_of(instrument(low_toy(), monitor))
-        await exchanged(HttpTap(refuses, path="/mcp", wires=wires), long)
-    assert came(tmp_path) == [("request", "http POST", "error", "http_400", 400)]
+        await exchanged(HttpTap(refuses, paths=("/mcp",), wires=wires), long)
+    assert came(tmp_path) == [("request", "http/POST", "error", "http_400", 400)]
+
+
+async def test_an_application_that_crashes_behind_its_refusal_is_that_refusal(
+    tmp_path: Path,
+) -> None:
+    async def crashes(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("another host", status_code=421)(scope, receive, send)
+        raise LookupError("no such thing")
+
+    with recording(tmp_path) as monitor:
+        wires = wires_of(instrument(low_toy(), monitor))
+        with pytest.raises(LookupError, match="no such thing"):
+            await exchanged(HttpTap(crashes, paths=("/mcp",), wires=wires), b"")
+    assert came(tmp_path) == [("request", "http/POST", "error", "http_421", 421)]
 
 
 async def test_an_application_that_crashes_is_recorded_and_crashes_as_before(
@@ -253,8 +292,8 @@ async def test_an_application_that_crashes_is_recorded_and_crashes_as_before(
     with recording(tmp_path) as monitor:
         wires = wires_of(instrument(low_toy(), monitor))
         with pytest.raises(LookupError, match="no such thing"):
-            await exchanged(HttpTap(crashes, path="/mcp", wires=wires), b"")
-    assert came(tmp_path) == [("request", "http POST", "error", "LookupError", 500)]
+            await exchanged(HttpTap(crashes, paths=("/mcp",), wires=wires), b"")
+    assert came(tmp_path) == [("request", "http/POST", "error", "LookupError", 500)]
 
 
 async def test_a_fault_of_ours_is_counted_and_the_answer_goes_out(

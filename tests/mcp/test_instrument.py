@@ -228,6 +228,7 @@ def test_an_instrumented_server_loads_what_it_had_and_little_more(tmp_path: Path
 
 
 @pytest.mark.servers
+@pytest.mark.requirement("doors:servers:fastmcp")
 def test_a_server_of_fastmcp_is_recorded_and_answers_the_same(tmp_path: Path) -> None:
     python = program("fastmcp", "python")
     done = subprocess.run(
@@ -252,8 +253,14 @@ def test_a_server_of_fastmcp_is_recorded_and_answers_the_same(tmp_path: Path) ->
         ("tools/call", "shelf_find", "success", None, "mcp", "library"),
         ("tools/call", "fail", "error", "tool_error", "mcp", "library"),
     ]
+    refused = [o for o in operations(tmp_path) if o.operation_type == "http/POST"]
+    assert [(o.error_type, o.status_code, o.origin.transport) for o in refused] == [
+        ("ParseError", 400, "streamable-http"),
+        ("http_400", 400, "sse"),
+    ]
 
 
+@pytest.mark.requirement("doors:servers:mcp-1")
 def test_a_server_written_for_mcp_1_is_refused_and_wrap_is_named(tmp_path: Path) -> None:
     """The shape that `FastMCP` of mcp 1.x and fastmcp 2 have: a low-level server of another class
     behind `_mcp_server`.

@@ -83,6 +83,7 @@ def fixtures() -> MCPServer:
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+@pytest.mark.requirement("doors:wire:conformance", "doors:shown:suites")
 async def test_the_suite_finds_the_same_with_and_without_us(tmp_path: Path, version: str) -> None:
     async def found(server: MCPServer, name: str) -> dict[str, tuple[int, int]]:
         async with served(server.streamable_http_app()) as url:

@@ -217,6 +217,7 @@ def test_a_batch_counts_each_message_and_its_sizes_are_unknown(watched: Watched)
     watched.server([result(2), error(1, -32000)])
 
     assert [(r.operation_type, r.target, r.status, r.request_size) for r in watched.records()] == [
+        ("unparsable", None, "error", None),
         ("n", None, "success", None),
         ("tools/call", "b", "success", None),
         ("tools/call", "a", "error", None),

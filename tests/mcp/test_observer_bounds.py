@@ -18,17 +18,35 @@ from tests.mcp.watched import Watched, notification, request, result
 @pytest.mark.requirement("spine:wrap:strange-frames")
 @pytest.mark.parametrize(
     "line",
-    [b"5", b"null", b'"text"', b"{}", b"starting up...", b"\xff\xfe", b"[" * 50_000, b"[]5", b"{"],
+    [
+        b"5",
+        b"null",
+        b'"text"',
+        b"{}",
+        b"[]",
+        b"starting up...",
+        b"\xff\xfe",
+        b"[" * 50_000,
+        b"[]5",
+        b"{",
+    ],
 )
-def test_a_line_that_is_no_message_is_counted_and_records_nothing(
+@pytest.mark.requirement("doors:wire:unparsable")
+def test_a_line_that_is_no_message_is_counted_and_recorded_as_such(
     watched: Watched, line: bytes
 ) -> None:
     watched.server(line)
+    watched.client(line)
 
-    assert (watched.records(), watched.observer.unread) == ([], 1)
+    assert watched.observer.unread == 2
+    assert watched.said() == [
+        ("unparsable", "error", "ParseError", "out"),
+        ("unparsable", "error", "ParseError", "in"),
+    ]
+    assert {(r.status_code, r.request_size) for r in watched.records()} == {(-32700, len(line))}
 
 
-@pytest.mark.parametrize("line", [b"", b"\r", b"  ", b"[]"])
+@pytest.mark.parametrize("line", [b"", b"\r", b"  "])
 def test_an_empty_line_is_nothing(watched: Watched, line: bytes) -> None:
     watched.server(line)
 
@@ -45,8 +63,9 @@ def test_a_huge_answer_is_paired_by_its_ends(watched: Watched) -> None:
     watched.server(long, 700)
     watched.server(LongLine(head=b"x", tail=b"y", size=10**8), 700)
 
-    (record,) = watched.records()
+    record, unread = watched.records()
     assert (record.status, record.duration_ms, record.result_size) == ("success", 700.0, 10**8)
+    assert (unread.operation_type, unread.request_size) == ("unparsable", 10**8)
     assert (watched.observer.long_lines, watched.observer.unread) == (2, 1)
 
 
@@ -55,18 +74,19 @@ def test_a_large_line_of_an_odd_shape_is_judged_by_its_ends(watched: Watched) ->
     watched.client([{"id": 2, "method": "m", "params": {"data": "x" * ODD_BYTES_MAX}}])
     watched.server(result(1))
 
-    assert [record.operation_type for record in watched.records()] == ["m"]
+    assert [record.operation_type for record in watched.records()] == ["unparsable", "m"]
     assert (watched.observer.long_lines, watched.observer.unread) == (2, 1)
 
 
-def test_calls_beyond_the_bound_are_dropped_and_counted(tmp_path: Path) -> None:
+def test_calls_beyond_the_bound_count_as_unanswered(tmp_path: Path) -> None:
     watched = Watched(tmp_path, pending_max=10)
     for number in range(25):
         watched.client(request(number))
     for number in range(25):
         watched.server(result(number))
 
-    assert len(watched.records()) == 10
+    ends = [(record.status, record.error_type) for record in watched.records()]
+    assert ends == [*[("error", "NoAnswer")] * 15, *[("success", None)] * 10]
     assert (watched.observer.dropped, watched.observer.unpaired) == (15, 15)
 
 

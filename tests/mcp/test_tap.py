@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -104,6 +106,7 @@ SAMPLING = ("request", "sampling/createMessage")
 
 
 @pytest.mark.parametrize("kind", ["memory", "sse", "streamable-http"])
+@pytest.mark.requirement("doors:wire:outbound", "doors:wire:once")
 async def test_what_a_server_sends_on_its_own_is_recorded_once(tmp_path: Path, kind: str) -> None:
     with recording(tmp_path) as monitor:
         async with (
@@ -121,6 +124,109 @@ async def test_what_a_server_sends_on_its_own_is_recorded_once(tmp_path: Path, k
     assert 0 < sampling.duration_ms < call.duration_ms
     assert progress.origin == sampling.origin == call.origin
     assert call.origin.transport == kind
+
+
+QUESTIONS = {
+    "sampling/createMessage": lambda session: session.create_message(
+        [types.SamplingMessage(role="user", content=types.TextContent(type="text", text="q"))],
+        max_tokens=5,
+    ),
+    "elicitation/create": lambda session: session.elicit_form(
+        "who?", {"type": "object", "properties": {"name": {"type": "string"}}}
+    ),
+    "roots/list": lambda session: session.list_roots(),
+    "ping": lambda session: session.send_ping(),
+}
+
+
+async def fills_in(_ctx: Any, _params: Any) -> types.ElicitResult:
+    return types.ElicitResult(action="accept", content={"name": "Jo"})
+
+
+async def has_no_roots(_ctx: Any) -> types.ListRootsResult:
+    return types.ListRootsResult(roots=[])
+
+
+@pytest.mark.parametrize("method", QUESTIONS)
+@pytest.mark.requirement("doors:wire:outbound")
+async def test_every_question_to_a_client_is_recorded_with_its_answer(
+    tmp_path: Path, method: str
+) -> None:
+    server = MCPServer("toy", version="1", log_level="CRITICAL")
+
+    @server.tool()
+    async def ask(ctx: Context) -> str:
+        await QUESTIONS[method](ctx.session)
+        await ctx.session.send_resource_updated("note://today")
+        await ctx.info("asked")
+        return "done"
+
+    with recording(tmp_path) as monitor:
+        async with Client(
+            instrument(server, monitor), mode="legacy", client_info=CLIENT,
+            sampling_callback=answers, elicitation_callback=fills_in,
+            list_roots_callback=has_no_roots,
+        ) as client:  # fmt: skip
+            assert not (await client.call_tool("ask", {})).is_error
+
+    assert sent(tmp_path) == [
+        ("request", method, "success", None, None),
+        ("notification", "notifications/resources/updated", "success", None, None),
+        ("notification", "notifications/message", "success", None, None),
+    ]
+
+
+@pytest.mark.requirement("doors:wire:outbound", "doors:wire:once")
+async def test_what_is_sent_without_any_stream_is_recorded_once_for_each_monitor(
+    tmp_path: Path,
+) -> None:
+    server = MCPServer("toy", version="1", log_level="CRITICAL")
+
+    @server.tool()
+    async def slow(ctx: Context) -> str:
+        await ctx.report_progress(1, 2, "half")
+        await ctx.session.send_notification(types.ToolListChangedNotification(), ctx.request_id)
+        return "done"
+
+    told: list[Any] = []
+
+    async def progressed(*progress: object) -> None:
+        told.append(progress)
+
+    with recording(tmp_path / "one") as one, recording(tmp_path / "two") as two:
+        instrument(instrument(server, one), two)
+        async with Client(server, client_info=CLIENT) as client:
+            await client.call_tool("slow", {}, progress_callback=progressed)
+            await client.call_tool("slow", {})
+
+    assert told == [(1, 2, "half")]
+    changed = ("notification", "notifications/tools/list_changed", "success", None, None)
+    for store in ("one", "two"):
+        assert sent(tmp_path / store) == [PROGRESS, changed, changed]
+        found = [o for o in operations(tmp_path / store) if o.direction == "out"]
+        (call, _) = operations(tmp_path / store, "tools/call")
+        assert [o.origin for o in found] == [call.origin] * 3
+        assert call.origin.transport == "memory"
+
+
+async def test_a_message_without_a_stream_is_freed_without_the_collector(tmp_path: Path) -> None:
+    server, known = low_toy(), []
+
+    async def spy(ctx: Any, call_next: Any) -> Any:
+        known.append(weakref.ref(ctx))
+        return await call_next(ctx)
+
+    with recording(tmp_path) as monitor:
+        instrument(server, monitor).middleware.append(spy)
+        async with Client(server, client_info=CLIENT) as client:
+            await client.call_tool("add", {"a": 1, "b": 2})
+            gc.collect()
+            gc.disable()
+            try:
+                await client.call_tool("add", {"a": 1, "b": 2})
+                assert known[-1]() is None
+            finally:
+                gc.enable()
 
 
 @pytest.mark.parametrize("kind", ["memory", "streamable-http"])
@@ -198,6 +304,7 @@ def came(store: Path) -> list[tuple[Any, ...]]:
     return [(o.operation_type, o.status, o.error_type, o.status_code) for o in operations(store)]
 
 
+@pytest.mark.requirement("doors:wire:unparsable")
 async def test_what_can_not_be_read_is_an_operation_that_failed(tmp_path: Path) -> None:
     frames = [ValueError("not JSON"), HELLO, READY, ValueError("nor this")]
     with recording(tmp_path) as monitor:

@@ -69,6 +69,7 @@ async def test_stdio(tmp_path: Path, mode: str, kind: str) -> None:
     assert {o.origin.session_id for o in operations(tmp_path)} == {f"{writer.writer}-c1"}
 
 
+@pytest.mark.requirement("doors:wire:unparsable")
 def test_a_line_on_stdio_that_is_no_message_is_recorded_and_answered_as_before(
     tmp_path: Path,
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp import types
@@ -153,6 +154,7 @@ def messages(groups: list[list[str]]) -> Counter[tuple[str, str]]:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(LINES, min_size=1, max_size=4), max_size=8))
+@pytest.mark.requirement("doors:shown:law", "doors:wire:once")
 def test_the_same_bytes_come_back_and_every_message_is_recorded_once(
     groups: list[list[str]],
 ) -> None:

@@ -293,6 +293,7 @@ def test_the_command_line_is_read() -> None:
         (["--store=", "--", "c"], "--store needs a value"),
     ],
 )
+@pytest.mark.requirement("doors:first:errors")
 def test_a_usage_error_names_its_culprit(arguments: list[str], culprit: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(arguments)
@@ -317,7 +318,9 @@ def test_help_says_how_it_is_used() -> None:
     code, out, err = run([PYTHON, "-m", "contextframe_monitoring", "wrap", "--help"])
 
     assert (code, err) == (0, "")
-    assert out.decode().startswith(wrap_module.USAGE)
+    text = " ".join(out.decode().split())
+    assert "wrap --name time -- uvx mcp-server-time" in text
+    assert {option for option in wrap_module.OPTIONS if option in text} == {*wrap_module.OPTIONS}
 
 
 @pytest.mark.requirement("spine:wrap:name")

@@ -24,6 +24,7 @@ def everything() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("version", "scenarios_min"), [("2025-11-25", 30), ("2026-07-28", 30)], ids=["old", "new"]
 )
+@pytest.mark.requirement("doors:wire:conformance", "doors:shown:suites")
 def test_the_suite_finds_the_same_through_the_proxy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, scenarios_min: int
 ) -> None:

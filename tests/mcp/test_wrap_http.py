@@ -20,11 +20,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from contextframe_monitoring.mcp.wrap import UsageError, parse
-from tests.mcp.http_support import answer, post, read_until, relayed, scripted
+from tests.mcp.http_support import (
+    JSON,
+    answer,
+    call,
+    post,
+    read_until,
+    relayed,
+    result,
+    scripted,
+)
 from tests.mcp.relay_support import ENVIRONMENT
 from tests.processes import DEADLINE_SECONDS, free_port, listens, run
 
-JSON = b"Content-Type: application/json"
 EVENTS = b"Content-Type: text/event-stream"
 CHUNKED = b"Transfer-Encoding: chunked"
 FOREIGN_ALLOWED = {"contextframe_monitoring", "msgspec", "typing_extensions", "platformdirs"}
@@ -34,17 +42,6 @@ FOREIGN_ALLOWED = {"contextframe_monitoring", "msgspec", "typing_extensions", "p
 def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTEXTFRAME_MONITORING_START_KEEPER", "false")
     monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
-
-
-def call(number: int | str, name: str = "add", method: str = "tools/call") -> bytes:
-    params = {"name": name, "arguments": {"text": "some words to count"}}
-    message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-    return json.dumps(message).encode()
-
-
-def result(number: int | str, **members: object) -> bytes:
-    members = members or {"content": [{"type": "text", "text": "three words more"}]}
-    return json.dumps({"jsonrpc": "2.0", "id": number, "result": members}).encode()
 
 
 def test_both_ways_pass_byte_for_byte_but_for_the_host_and_no_credential_is_kept(
@@ -116,55 +113,6 @@ def test_encodings_that_we_could_not_read_are_not_asked_for_and_gzip_is_read(
         "tool_error",
         len(result("a", isError=True)),
     )
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "expected"),
-    [
-        (b"401 Unauthorized", b"", ("error", "http_401", 401)),
-        (b"404 Not Found", b"<html>", ("error", "http_404", 404)),
-        (b"413 Too Large", b"{}", ("error", "http_413", 413)),
-        (b"504 Gateway Timeout", b"", ("timeout", "http_504", 504)),
-        (
-            b"400 Bad Request",
-            b'{"jsonrpc":"2.0","id":3,"error":{"code":-32020}}',
-            ("error", "-32020", -32020),
-        ),
-        (
-            b"400 Bad Request",
-            b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600}}',
-            ("error", "http_400", 400),
-        ),
-    ],
-)
-def test_what_http_refuses_is_an_error_with_its_code(
-    tmp_path: Path, status: bytes, body: bytes, expected: tuple[str, str, int]
-) -> None:
-    notice = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
-
-    def speak(connection: socket.socket) -> None:
-        for end in (call(3), notice, b"{not json", b"\r\n\r\n"):
-            read_until(connection, end)
-            connection.sendall(answer(body, JSON, status=status))
-
-    get = b"GET /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    with scripted(speak) as server, relayed(tmp_path, server.url) as relay:
-        with relay.connect() as client:
-            for request in (post(call(3)), post(notice), post(b"{not json"), get):
-                client.sendall(request)
-                refusal = answer(body, JSON, status=status)
-                assert read_until(client, refusal) == refusal
-        records = relay.records_when(4)
-
-    found = [(r.operation_type, r.kind, r.status, r.error_type, r.status_code) for r in records]
-    code = int(status[:3])
-    refused = ("timeout" if code == 504 else "error", f"http_{code}", code)
-    assert found == [
-        ("tools/call", "request", *expected),
-        ("notifications/initialized", "notification", *refused),
-        ("http/POST", "request", *refused),
-        ("http/GET", "request", *refused),
-    ]
 
 
 def test_a_server_that_cannot_be_reached_is_one_clear_502(tmp_path: Path) -> None:
@@ -488,6 +436,8 @@ def test_an_address_that_cannot_be_is_one_line(
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        done = run("wrap", "--http", "http://127.0.0.1:1", "--listen", listen, "--store", "s")
+        done = run(
+            "wrap", "--http", "http://127.0.0.1:1", "--listen", listen, "--store", str(tmp_path)
+        )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert f"{listen} can't be used" in done.stderr

@@ -21,6 +21,7 @@ def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kinds", [(), ("json",), ("stateless",)])
 @pytest.mark.parametrize("era", ERAS)
+@pytest.mark.requirement("doors:servers:wrap-http")
 async def test_a_client_of_the_sdk_gets_the_same_answers_and_each_is_recorded(
     tmp_path: Any, era: str, kinds: tuple[str, ...]
 ) -> None:
@@ -68,6 +69,7 @@ async def test_a_client_of_the_sdk_gets_the_same_answers_and_each_is_recorded(
 
 
 @pytest.mark.parametrize("era", ERAS)
+@pytest.mark.requirement("doors:servers:wrap-http")
 async def test_progress_cancellation_and_timeout_are_told_apart(tmp_path: Any, era: str) -> None:
     async def listen(*_: Any) -> None:
         return

@@ -98,6 +98,7 @@ def sqlite(folder: Path) -> tuple[list[str], list[tuple[str, dict[str, Any]]]]:
     ],
     ids=["everything", "filesystem", "sqlite"],
 )
+@pytest.mark.requirement("doors:servers:node", "doors:servers:sqlite")
 def test_the_bytes_are_the_same_and_every_request_is_a_row(
     tmp_path: Path, made: Any, name: str
 ) -> None:
@@ -142,6 +143,7 @@ def test_the_bytes_are_the_same_and_every_request_is_a_row(
 
 
 @pytest.mark.node
+@pytest.mark.requirement("doors:servers:node")
 async def test_progress_cancellation_and_nested_sampling_in_node_are_paired(tmp_path: Path) -> None:
     progress: list[float] = []
 
@@ -185,6 +187,7 @@ async def test_progress_cancellation_and_nested_sampling_in_node_are_paired(tmp_
 
 
 @pytest.mark.node
+@pytest.mark.requirement("doors:servers:wrap-http")
 async def test_a_node_server_over_http_answers_the_same_through_the_proxy(tmp_path: Path) -> None:
     async def sample(_context: Any, _params: Any) -> types.CreateMessageResult:
         content = types.TextContent(type="text", text="42")
@@ -226,6 +229,7 @@ async def test_a_node_server_over_http_answers_the_same_through_the_proxy(tmp_pa
 
 
 @pytest.mark.servers
+@pytest.mark.requirement("doors:servers:mcp-1")
 def test_beside_mcp_1_instrument_names_the_way_that_works(tmp_path: Path) -> None:
     python = program("mcp1", "python")
     done = subprocess.run(

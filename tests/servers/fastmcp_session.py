@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
@@ -51,10 +52,38 @@ async def _use(server: FastMCP) -> list[str]:
     return [*tools, str(total.data), str(found.data), failure]
 
 
+async def _refused(server: FastMCP, transport: str) -> list[Any]:
+    """Post what is no message to the server's application; return status and body."""
+    app = server.http_app(path="/here", transport=transport)
+    sent: list[Any] = []
+    headers = [(b"accept", b"application/json, text/event-stream"), (b"host", b"127.0.0.1:80")]
+    headers.append((b"content-type", b"application/json"))
+    path = "/messages/" if transport == "sse" else "/here"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode()}
+    scope |= {"headers": headers, "query_string": b"", "root_path": "", "scheme": "http"}
+    given = iter([{"type": "http.request", "body": b"{", "more_body": False}])
+
+    async def receive() -> Any:
+        return next(given)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async with app.lifespan(app):
+        await app({**scope, "server": ("127.0.0.1", 80)}, receive, send)
+    return [sent[0]["status"], b"".join(message.get("body", b"") for message in sent)]
+
+
+def _whole(server: FastMCP) -> list[Any]:
+    refused = [asyncio.run(_refused(server, transport)) for transport in ("http", "sse")]
+    return [asyncio.run(_use(server)), *refused]
+
+
 with recording(Path(sys.argv[1])) as monitor:
-    plain = asyncio.run(_use(_server()))
+    plain = _whole(_server())
     server = _server()
     assert instrument(server, monitor) is server
-    watched = asyncio.run(_use(server))
+    watched = _whole(server)
 assert watched == plain, (watched, plain)
+watched = watched[0]
 print(json.dumps(watched))

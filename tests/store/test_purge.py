@@ -117,6 +117,7 @@ def counted(snapshot: Snapshot, level: Level) -> int:
     )
 
 
+@pytest.mark.requirement("doors:purge:erases", "doors:purge:verify")
 def test_an_agent_goes_from_every_byte_of_the_store(store: Store, recorder: Recorder) -> None:
     record(recorder, 20, "bob")
     record(recorder, 20, GHOST, GHOST_SESSION)
@@ -138,6 +139,7 @@ def test_an_agent_goes_from_every_byte_of_the_store(store: Store, recorder: Reco
     assert rolled_up(store) == 75
 
 
+@pytest.mark.requirement("doors:purge:rollups")
 def test_a_session_goes_and_its_hours_are_rolled_up_anew(store: Store, recorder: Recorder) -> None:
     record(recorder, 30, "bob", "s1")
     record(recorder, 30, "bob", GHOST_SESSION)
@@ -150,6 +152,7 @@ def test_a_session_goes_and_its_hours_are_rolled_up_anew(store: Store, recorder:
     assert rolled_up(store) == 90
 
 
+@pytest.mark.requirement("doors:purge:rollups")
 def test_rollups_beyond_the_retention_keep_what_a_session_added(
     store: Store, recorder: Recorder
 ) -> None:

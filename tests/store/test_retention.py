@@ -96,7 +96,7 @@ def test_a_keeper_that_dies_while_it_removes_counts_once(
     assert kept(store) == (4, 10, True)
 
 
-@pytest.mark.requirement("004:cfg:retention-by-type")
+@pytest.mark.requirement("004:cfg:retention-by-type", "time:retention:levels")
 def test_each_table_and_each_level_keeps_its_own_days(store: Store, recorder: Recorder) -> None:
     for days_ago in (1, 5, 20, 200, 1_000, 4_000):
         record(recorder, days_ago=days_ago, count=1)
@@ -186,6 +186,7 @@ def test_expired_rows_stand_in_the_archive_once_whatever_dies(
     assert found == "x"
 
 
+@pytest.mark.requirement("time:retention:archive")
 def test_rows_stay_while_the_archive_cannot_be_written(
     store: Store, recorder: Recorder, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from contextframe_monitoring.core.errors import (
     LimitedError,
     UnavailableError,
 )
-from contextframe_monitoring.store.machine import sync_path
+from contextframe_monitoring.store.machine import copy_owner, sync_path
 
 FILE_BYTES_MAX = 64 << 20
 """Claude Code's file grows to some megabytes."""
@@ -165,9 +165,7 @@ def _write(path: Path, data: bytes, mode: int) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, mode)
-        if hasattr(os, "chown") and path.exists():
-            with contextlib.suppress(OSError):
-                os.chown(name, path.stat().st_uid, path.stat().st_gid)
+        copy_owner(path, name)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):

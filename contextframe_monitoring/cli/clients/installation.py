@@ -56,6 +56,21 @@ class Wanted:
     typed: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwanted:
+    """What is to be taken out of one file: by default everything that is ours.
+
+    `names` are servers to unwrap, `wrap_all` means each of them, `serves` our own server.
+    """
+
+    names: frozenset[str] = frozenset()
+    wrap_all: bool = True
+    serves: bool = True
+
+
+EVERYTHING = Unwanted()
+
+
 @dataclass(slots=True)
 class Change:
     """A text as it becomes, what is said about it, and the entries that were meant by name."""
@@ -251,8 +266,11 @@ def _reworded(document: Document, member: Member, count: int, words: Sequence[st
 # -- uninstall
 
 
-def uninstalled(text: str, name: str, original: str | None) -> Change:
-    """Return a configuration without our server, and with what we wrapped as it was before.
+def uninstalled(
+    text: str, name: str, original: str | None, unwanted: Unwanted = EVERYTHING
+) -> Change:
+    """Return a configuration without what is unwanted: our server, and what we wrapped is as it was
+    before.
 
     `original` is the backup, as far as there is one. Raises `InvalidError` for a text that is no
     configuration.
@@ -267,12 +285,27 @@ def uninstalled(text: str, name: str, original: str | None) -> Change:
         for key, member in servers.members.items():
             entry = read_entry(member.value)
             known = None if before is None else before.get((*servers.path, key))
-            if entry.kind == "wrapped" and entry.is_written_by_us:
+            is_ours = entry.is_written_by_us
+            if _is_meant(key, servers, entry, unwanted, change):
                 edits += _unwrapped(document, servers, key, member, entry, known, change)
-            elif entry.kind == "own" and entry.is_written_by_us and key == OWN_NAME:
+            elif unwanted.serves and entry.kind == "own" and is_ours and key == OWN_NAME:
                 edits += _own_removed(document, servers, member, entry, known, before, change)
     change.text = document.edited(edits)
     return change
+
+
+def _is_meant(key: str, servers: Servers, entry: Entry, unwanted: Unwanted, change: Change) -> bool:
+    """Return whether an entry is to be unwrapped, and note in `change` what is to be said of one
+    that was named.
+    """
+    is_ours = entry.kind == "wrapped" and entry.is_written_by_us
+    change.names.add(key)
+    if key in unwanted.names:
+        change.matched.add(key)
+        if not is_ours:
+            by_hand = "it was wrapped by hand" if entry.kind == "wrapped" else "it is not wrapped"
+            change.said.append(f"leaves {key}{servers.where}: {by_hand}")
+    return is_ours and (unwanted.wrap_all or key in unwanted.names)
 
 
 def _entries_before(original: str | None, name: str) -> dict[Path, Any] | None:

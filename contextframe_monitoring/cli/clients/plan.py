@@ -14,8 +14,10 @@ from contextframe_monitoring.cli.clients.config_file import Backup, find_backup,
 from contextframe_monitoring.cli.clients.document import Document
 from contextframe_monitoring.cli.clients.entries import Which
 from contextframe_monitoring.cli.clients.installation import (
+    EVERYTHING,
     SERVERS,
     Change,
+    Unwanted,
     Wanted,
     installed,
     is_blank,
@@ -80,28 +82,36 @@ def plan_install(place: Place, wanted: Wanted, which: Which) -> Plan:
     return Plan(place, now, after, before, change)
 
 
-def plan_uninstall(place: Place) -> Plan:
+def plan_uninstall(place: Place, unwanted: Unwanted = EVERYTHING) -> Plan:
     """Return what uninstalling does to a file. Raises what `plan_install` raises."""
     now = read(place.file)
     if now is None:
         return Plan(place, None, None, None, Change(""))
     backup = find_backup(place.file, now)
-    after, change = _undone(text_of(now, place.file), str(place.file), now, backup)
+    text, name = text_of(now, place.file), str(place.file)
+    before, everything = _undone(text, name, now, backup)
     if backup is not None and backup.is_exact:
-        after = backup.data
-    return Plan(place, now, after, after, change)
+        before = backup.data
+    if unwanted == EVERYTHING:
+        return Plan(place, now, before, before, everything)
+    after, change = _undone(text, name, now, backup, unwanted)
+    return Plan(place, now, after, before, change)
 
 
 def _undone(
-    text: str, name: str, now: bytes | None, backup: Backup | None
+    text: str,
+    name: str,
+    now: bytes | None,
+    backup: Backup | None,
+    unwanted: Unwanted = EVERYTHING,
 ) -> tuple[bytes | None, Change]:
-    """Return a file without anything of ours; None when nothing is left of what we created."""
+    """Return a file without what is unwanted; None when nothing is left of what we created."""
     if now is None:
         return None, Change("")
     original = None
     if backup is not None and backup.data is not None:
         original = backup.data.decode("utf-8", "replace")
-    change = uninstalled(text, name, original)
+    change = uninstalled(text, name, original, unwanted)
     if change.text == text:
         return now, change
     created = backup is not None and backup.data is None
@@ -128,5 +138,10 @@ def carry_out_install(plan: Plan) -> Path:
 
 
 def carry_out_uninstall(plan: Plan) -> None:
-    """Write the file as it was, and drop its backups. Raises what installing raises."""
-    config_file.restore(plan.file, plan.now, plan.after)
+    """Write the file; its backups go when nothing of ours is left. Raises what installing
+    raises.
+    """
+    if plan.after == plan.before or plan.after is None:
+        config_file.restore(plan.file, plan.now, plan.after)
+    elif plan.changes:
+        config_file.install(plan.file, plan.now, plan.before, plan.after)

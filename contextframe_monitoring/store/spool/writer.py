@@ -16,7 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from contextframe_monitoring.store.machine import FileLock, boot_id
+from contextframe_monitoring.store.machine import (
+    OPEN_FILES_MOVE,
+    FileLock,
+    after_fork_in_child,
+    boot_id,
+)
 from contextframe_monitoring.store.spool.frames import FRAME_BYTES_MAX, SEQ, frame_bytes
 from contextframe_monitoring.store.spool.segment import (
     END_AT,
@@ -338,15 +343,19 @@ class Spool:
             sealed.close()
 
     def _make_folder(self) -> Path:
-        """Make the writer's folder under a hidden name and show it only when its lock is held."""
+        """Make the writer's folder under a hidden name and show it only when its lock is held.
+
+        Where a folder with an open file can't be renamed it is in sight from the start.
+        """
         writers = self.root / WRITERS
         writers.mkdir(parents=True, exist_ok=True, mode=0o700)
-        hidden = writers / f".{self.writer}"
+        folder = writers / self.writer
+        hidden = writers / f".{self.writer}" if OPEN_FILES_MOVE else folder
         hidden.mkdir(exist_ok=True, mode=0o700)  # an attempt before this one may have made it
         owned = FileLock(hidden / LOCK)
         owned.acquire()
-        folder = writers / self.writer
-        hidden.rename(folder)
+        if hidden != folder:
+            hidden.rename(folder)
         if self._owned is not None:
             self._owned.release()
         self._folder, self._owned = folder, owned
@@ -358,5 +367,4 @@ def _after_fork_in_child() -> None:
         spool.after_fork()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+after_fork_in_child(_after_fork_in_child)

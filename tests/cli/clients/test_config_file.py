@@ -31,6 +31,7 @@ def names(path: Path) -> list[str]:
     return sorted(os.listdir(path.parent))
 
 
+@pytest.mark.requirement("doors:install:backup")
 def test_a_file_is_replaced_with_its_backup_beside_it_and_comes_back(file: Path) -> None:
     backup = install(file, b"before\r\n", b"before\r\n", b"after")
     assert (file.read_bytes(), backup.read_bytes()) == (b"after", b"before\r\n")

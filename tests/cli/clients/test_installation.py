@@ -99,6 +99,7 @@ def install(text: str, **wanted: Any) -> Change:
     return installed(text, "f", Wanted(launcher=(OURS,), **wanted), which)
 
 
+@pytest.mark.requirement("doors:install:adds", "doors:install:wraps", "doors:shown:round-trips")
 def test_a_real_configuration_is_wrapped_where_it_must_be_and_nowhere_else() -> None:
     change = install(DESKTOP, wrap_all=True)
     assert change.text == DESKTOP_WRAPPED
@@ -112,6 +113,7 @@ def test_a_real_configuration_is_wrapped_where_it_must_be_and_nowhere_else() -> 
     assert uninstalled(change.text, "f", DESKTOP).text == DESKTOP
 
 
+@pytest.mark.requirement("doors:install:idempotent")
 def test_installing_again_changes_nothing() -> None:
     assert install(DESKTOP_WRAPPED, wrap_all=True).text == DESKTOP_WRAPPED
     assert install(DESKTOP_WRAPPED).text == DESKTOP_WRAPPED
@@ -235,6 +237,7 @@ def test_a_program_that_is_nowhere_stays_as_it_is_written() -> None:
     assert args == ["wrap", "--name", "t", "--", "nowhere", "a"]
 
 
+@pytest.mark.requirement("doors:shown:round-trips")
 def test_windows_paths_survive() -> None:
     entry = {
         "command": "C:\\Program Files\\nodejs\\npx.cmd",
@@ -351,6 +354,7 @@ CONFIGURATIONS = st.builds(
 
 @settings(deadline=None)
 @given(found=documents(CONFIGURATIONS), name=KEYS, wrap_all=st.booleans())
+@pytest.mark.requirement("doors:install:idempotent", "doors:install:restores")
 def test_any_configuration_comes_back_and_twice_is_once(
     found: tuple[str, dict[str, Any]], name: str, wrap_all: bool
 ) -> None:

@@ -19,6 +19,7 @@ JO = PureWindowsPath("C:\\Users\\Jo Doe")
         ({}, "C:\\Users\\Jo Doe\\AppData\\Roaming\\Claude"),
     ],
 )
+@pytest.mark.requirement("doors:install:finds", "doors:shown:round-trips")
 def test_claude_desktop_on_windows(environ: dict[str, str], folder: str) -> None:
     assert str(claude_desktop.folder("win32", environ, JO)) == folder
 
@@ -31,6 +32,7 @@ def test_claude_desktop_on_windows(environ: dict[str, str], folder: str) -> None
         ("linux", {"XDG_CONFIG_HOME": "/etc/xdg jo"}, "/etc/xdg jo/Claude"),
     ],
 )
+@pytest.mark.requirement("doors:install:finds")
 def test_claude_desktop_elsewhere(platform: str, environ: dict[str, str], folder: str) -> None:
     home = PurePosixPath("/Users/jo")
     assert str(claude_desktop.folder(platform, environ, home)) == folder
@@ -51,6 +53,7 @@ def test_the_packaged_application_has_files_of_its_own(tmp_path: Path) -> None:
     assert found() == [f"{packaged}/Claude", "Roaming/Claude"]
 
 
+@pytest.mark.requirement("doors:install:finds")
 def test_claude_code_has_the_users_file_and_the_projects(tmp_path: Path) -> None:
     def found(environ: dict[str, str]) -> list[tuple[str, bool]]:
         places = claude_code.places("linux", environ, tmp_path / "home", tmp_path / "project")

@@ -23,6 +23,7 @@ def patient(tmp_path: Path, now_us: int = 0) -> Patient:
     return Patient(store=Store(str(tmp_path / "s")), config=MonitoringConfig(), now_us=now_us)
 
 
+@pytest.mark.requirement("doors:doctor:prices")
 def test_prices_grow_old(tmp_path: Path) -> None:
     checked = Catalogue().checked()
     assert checked is not None
@@ -54,6 +55,7 @@ def test_a_version_fits_a_requirement_by_its_numbers(
     assert fits(version, requirement) is does
 
 
+@pytest.mark.requirement("doors:doctor:versions")
 def test_what_is_installed_is_what_is_wanted(tmp_path: Path) -> None:
     (fact,) = check_versions(patient(tmp_path))
     assert isinstance(fact, Fact)

@@ -24,6 +24,7 @@ LARGE = bytes(40_000)
 
 @pytest.mark.requirement("spine:record:safe-when-back", "spine:spool:back-ends")
 @BACKENDS
+@pytest.mark.requirement("doors:portability:fallback")
 def test_a_record_is_readable_by_others_when_put_returns(tmp_path: Path, backend: Backend) -> None:
     spool = Spool(tmp_path, backend=backend, label="me")
     assert spool.put(b"one")
