@@ -86,4 +86,4 @@ def resolution(scan: Scan, *, exact: bool = True) -> Resolution:
 
 def left_out(what: str) -> str:
     """Return what is said of figures that rollups can't give."""
-    return f"{what} need raw rows: ask for exact, or for a shorter window"
+    return f"{what} need raw rows: ask for an exact answer or a shorter window"

@@ -80,9 +80,9 @@ def plan(
     least = {reach.level: reach.least_us for reach in levels}
     paying: list[Piece] = []
     for piece in pieces:
-        is_short = piece.level and piece.end_us - piece.start_us < least[piece.level]
-        is_raw = is_short and piece.start_us >= raw_from
-        _append(paying, piece._replace(level=None) if is_raw else piece)
+        length_us = piece.end_us - piece.start_us
+        pays = not piece.level or length_us >= least[piece.level] or piece.start_us < raw_from
+        _append(paying, piece if pays else piece._replace(level=None))
     return Plan(tuple(paying), rounded_us, tuple(edges[1:-1]))
 
 

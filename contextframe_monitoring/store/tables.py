@@ -287,6 +287,13 @@ class Tables:
         rows = dataset.scanner(columns=[column], filter=until).to_table()
         return _least(rows) if rows.num_rows else None
 
+    def size_bytes(self) -> int | None:
+        """Return the bytes of all files of the tables, None on object storage."""
+        if self.local is None:
+            return None
+        files = (path for name in SCHEMAS for path in Path(self.uri(name)).rglob("*"))
+        return sum(path.stat().st_size for path in files if path.is_file())
+
     def delete(self, name: str, where: str) -> None:
         """Remove the rows that meet an SQL condition, in one durable commit. Their bytes stay
         until compaction, and what old versions hold until they are dropped.

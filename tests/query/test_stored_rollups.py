@@ -73,7 +73,7 @@ def test_answers_from_rollups_say_so_and_are_those_of_the_raw_rows(store: Store)
     assert abs(found.slow - exact.slow) <= 0.02 * exact.slow + 2
     assert found.note == (
         "slow operations are counted from histograms, 1.1 % around the threshold; "
-        "active_peak and connections need raw rows: ask for exact, or for a shorter window"
+        "active_peak and connections need raw rows: ask for an exact answer or a shorter window"
     )
 
 
