@@ -25,11 +25,12 @@ from contextframe_monitoring.ingest.transcripts.forgetting import forget
 from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
+from contextframe_monitoring.store.export_totals import TotalsBook
 from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
-from contextframe_monitoring.store.maintenance import Maintenance, Wishes
+from contextframe_monitoring.store.maintenance import Maintenance, Wishes, no_expiry
 from contextframe_monitoring.store.purge import Purged, purge
 from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
@@ -67,15 +68,19 @@ class Keeper:
         grouping: Grouping = DEFAULT_GROUPING,
         sampling: Sampling = ALL_ROWS,
         duties: Mapping[str, Callable[[], Duty]] | None = None,
+        before_expiry: Callable[[int], None] = no_expiry,
     ) -> None:
-        """Nothing is opened or locked yet. `duties` are seen to while this one keeps."""
+        """Nothing is opened or locked yet. `duties` are seen to while this one keeps;
+        `before_expiry` is told the time when rows are about to be taken out.
+        """
         self.store = store
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         retention = retention or RetentionSettings()
         days = days_by_table(retention, retention_days)
         self._wishes = Wishes(
-            levels=levels, days=days, archive=_archive(retention), grouping=grouping
+            levels=levels, days=days, archive=_archive(retention), grouping=grouping,
+            before_expiry=before_expiry,
         )
         self._sampling = sampling
         self._duties = Duties(duties or {}, self._clock)
@@ -230,6 +235,7 @@ class Keeper:
         kept = Folds(engine).watermarks()
         selection = whole_buckets(selection, kept, Removals(engine).cutoffs())
         forgotten = forget(engine, selection)
+        TotalsBook(engine).clear()
         found = purge(
             self.store.tables,
             self._ledger,
@@ -326,6 +332,13 @@ class Keeper:
 
 def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
     """Return the keeper of a store as the configuration wants it."""
+
+    def before_expiry(now_us: int) -> None:
+        from contextframe_monitoring.export.exporter import limits_of
+        from contextframe_monitoring.export.metrics.totals import remember
+
+        remember(store, limits_of(config), now_us)
+
     return Keeper(
         store,
         retention_days=config.metrics_retention_days,
@@ -336,6 +349,7 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
         ),
         sampling=Sampling(rate=config.sample_rate, slow_ms=config.slow_query_threshold_ms),
         duties=_duties_of(store.uri, config),
+        before_expiry=before_expiry,
     )
 
 

@@ -21,6 +21,7 @@ from contextframe_monitoring.export.source import Progress, Selection, Source
 from contextframe_monitoring.store.store import Store
 
 if TYPE_CHECKING:
+    from contextframe_monitoring.export.metrics.totals import Totals
     from contextframe_monitoring.export.prometheus import PrometheusExposition
 
 ANSWER_BYTES_MAX = 100_000
@@ -60,17 +61,21 @@ class MetricsExporter:
     @property
     def limits(self) -> Limits:
         """What bounds the label sets of metrics."""
-        return Limits(
-            series_max=self._config.prometheus_series_max,
-            attribute_keys=tuple(self._config.prometheus_labels),
-        )
+        return limits_of(self._config)
+
+    @cached_property
+    def totals(self) -> Totals:
+        """What all records ever added up to, kept in the state: keep one of these, too."""
+        from contextframe_monitoring.export.metrics.totals import Totals
+
+        return Totals(self._store, self.limits, kept=True)
 
     @cached_property
     def prometheus(self) -> PrometheusExposition:
         """The exposition of the whole store. It remembers what it added up: keep one."""
         from contextframe_monitoring.export.prometheus import PrometheusExposition
 
-        return PrometheusExposition(self._store, self.limits)
+        return PrometheusExposition(self._store, totals=self.totals)
 
     def exposition(self, accept: str = "") -> tuple[str, bytes]:
         """Return (content type, body) of a scrape, in the format that an Accept header asks for.
@@ -151,6 +156,13 @@ class MetricsExporter:
         with opened(output, "the stream", bytes_max) as sink:
             rows = found.write(source, sink)
         return Exported(**_facts(name, rows, sink))
+
+
+def limits_of(config: MonitoringConfig) -> Limits:
+    """Return what bounds the label sets of metrics."""
+    return Limits(
+        series_max=config.prometheus_series_max, attribute_keys=tuple(config.prometheus_labels)
+    )
 
 
 class _WholeReport:

@@ -47,11 +47,12 @@ class PrometheusExposition(Collector):
         start_us: int | None = None,
         end_us: int | None = None,
         clock: Clock | None = None,
+        totals: Totals | None = None,
     ) -> None:
         """Nothing is read yet. `subject` is usage, performance, cost, or all: those, and the
-        monitor's own metrics, which know no window.
+        monitor's own metrics, which know no window. Other `totals` may be shown instead.
         """
-        self._totals = Totals(
+        self._totals = totals or Totals(
             store, limits or Limits(), subject=subject, start_us=start_us, end_us=end_us
         )
         self._clock = clock or SystemClock()

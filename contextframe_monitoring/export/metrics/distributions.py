@@ -1,0 +1,102 @@
+"""How values are distributed, finely: base-2 exponential histograms of many series, kept sparse.
+
+The buckets are those of `core.histogram` (scale 5, <= 1.1 % error), which OTLP takes as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from contextframe_monitoring.core.histogram import BUCKET_MAX, BUCKET_MIN, bucket_of
+from contextframe_monitoring.query.source import Floats, Integers
+
+_WIDTH = BUCKET_MAX - BUCKET_MIN + 2
+"""The first cell of a series counts what is not above 0."""
+
+
+class Distributions:
+    """Counts per series and fine bucket, and the smallest and largest value of each series."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._cells: Integers = np.zeros(0, np.int64)
+        self._counts: Integers = np.zeros(0, np.int64)
+        self._low: Floats = np.zeros(0, np.float64)
+        self._high: Floats = np.zeros(0, np.float64)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a copy that has the arrays in common: none is changed, each is replaced."""
+        copied = type(self)()
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def add(self, at: Integers, values: Floats, times: Integers | None = None) -> None:
+        """Add each finite value, or `times` of it, to the series at its index."""
+        if not len(at):
+            return
+        columns = np.zeros(len(at), np.int64)
+        above = values > 0
+        columns[above] = bucket_of(values[above]) - BUCKET_MIN + 1
+        self._count(at * _WIDTH + columns, np.ones(len(at), np.int64) if times is None else times)
+        self._bound(at, values, values)
+
+    def add_counts(self, at: int, counts: dict[int, int], low: float, high: float) -> None:
+        """Add what `Distribution.counts` returned to a series."""
+        columns = np.array([max(min(c, _WIDTH - 1), 0) for c in counts], np.int64)
+        self._count(at * _WIDTH + columns, np.array(list(counts.values()), np.int64))
+        self._bound(np.array([at]), np.array([low]), np.array([high]))
+
+    def _count(self, cells: Integers, counts: Integers) -> None:
+        merged, place = np.unique(np.concatenate([self._cells, cells]), return_inverse=True)
+        total = np.zeros(len(merged), np.int64)
+        np.add.at(total, place, np.concatenate([self._counts, counts]))
+        self._cells, self._counts = merged, total
+
+    def _bound(self, at: Integers, low: Floats, high: Floats) -> None:
+        size = max(int(at.max()) + 1, len(self._low))
+        lows, highs = np.full(size, np.inf), np.full(size, -np.inf)
+        lows[: len(self._low)], highs[: len(self._high)] = self._low, self._high
+        np.minimum.at(lows, at, low)
+        np.maximum.at(highs, at, high)
+        self._low, self._high = lows, highs
+
+    def of(self, at: int) -> Distribution:
+        """Return the distribution of one series as it stands now."""
+        first, last = np.searchsorted(self._cells, (at * _WIDTH, (at + 1) * _WIDTH)).tolist()
+        there = at < len(self._low)
+        return Distribution(
+            columns=self._cells[first:last] - at * _WIDTH,
+            times=self._counts[first:last],
+            low=float(self._low[at]) if there else np.inf,
+            high=float(self._high[at]) if there else -np.inf,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Distribution:
+    """How the values of one series are distributed; `low` is above `high` when there are none."""
+
+    columns: Integers
+    times: Integers
+    low: float
+    high: float
+
+    @property
+    def zeros(self) -> int:
+        """How many values are not above 0."""
+        return int(self.times[0]) if len(self.columns) and self.columns[0] == 0 else 0
+
+    @property
+    def buckets(self) -> list[tuple[int, int]]:
+        """The fine buckets that hold something, rising, each with its count."""
+        above = self.columns > 0
+        rising = (self.columns[above] + (BUCKET_MIN - 1)).tolist()
+        return list(zip(rising, self.times[above].tolist(), strict=True))
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """Everything in a form that `Distributions.add_counts` takes."""
+        return dict(zip(self.columns.tolist(), self.times.tolist(), strict=True))
