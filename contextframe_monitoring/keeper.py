@@ -6,6 +6,7 @@ its own or in a process of its own.
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextframe_monitoring.core.clock import Clock
-from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.config import MonitoringConfig, targets_of
 from contextframe_monitoring.core.errors import MonitoringError, StoreError
 from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.core.retention_settings import RetentionSettings, days_by_table
@@ -44,6 +45,8 @@ from contextframe_monitoring.store.store import Store
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from contextframe_monitoring.export.exporter import MetricsExporter
 
 TICK_SECONDS = 1.0
 TAKEOVER_SECONDS = 2.0
@@ -362,15 +365,27 @@ def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Dut
     """Return what a configuration wants done, each with a store of its own: they are threads."""
     made: dict[str, Callable[[], Duty]] = {}
 
-    def metrics_port() -> Duty:
+    @functools.cache
+    def exporter() -> MetricsExporter:
+        """Whoever exports shares what is added up."""
         from contextframe_monitoring.export.exporter import MetricsExporter
+
+        return MetricsExporter(Store(uri, spool_path=config.spool_path), config)
+
+    def metrics_port() -> Duty:
         from contextframe_monitoring.export.port import PortDuty
 
-        exporter = MetricsExporter(Store(uri, spool_path=config.spool_path), config)
-        return PortDuty(exporter.exposition, config.prometheus_port)
+        return PortDuty(exporter().exposition, config.prometheus_port)
+
+    def target_duty(name: str) -> Duty:
+        from contextframe_monitoring.export.targets.duty import TargetDuty
+
+        return TargetDuty(exporter().delivery(name, Store(uri, spool_path=config.spool_path)))
 
     if config.prometheus_enabled:
         made["metrics port"] = metrics_port
+    for name in targets_of(config):
+        made[f"target {name}"] = functools.partial(target_duty, name)
     return made
 
 

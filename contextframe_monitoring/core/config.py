@@ -17,9 +17,12 @@ from contextframe_monitoring.core.resource_settings import ResourceSettings
 from contextframe_monitoring.core.retention_settings import RetentionSettings
 from contextframe_monitoring.core.setting_values import allowed as _allowed
 from contextframe_monitoring.core.setting_values import check_values
+from contextframe_monitoring.core.target_settings import Target, targets_from, with_cloudwatch
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
+TABLES = ("targets",)
+"""Keys that hold tables by name; what those may hold is checked where it is described."""
 _KIB, _MIB = 1 << 10, 1 << 20
 
 _Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
@@ -85,7 +88,7 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     prometheus_labels: list[str] = msgspec.field(default_factory=list)
     """Attributes that become labels of custom metrics and events."""
     cloudwatch_enabled: bool = False
-    """Push metrics to CloudWatch. This version has no such exporter, and status says so."""
+    """Push metrics to CloudWatch, as a target of type `cloudwatch` and that name does."""
     cloudwatch_namespace: str = "ContextFrame/MCP"
     """Namespace of the metrics there."""
 
@@ -130,13 +133,21 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """What is logged, and where to."""
     resources: ResourceSettings = ResourceSettings()
     """How often `serve` and `keep` sample what they use of the machine."""
+    targets: dict[str, Target] = {}
+    """Where metrics are sent: a table `[targets.NAME]` for each."""
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
+        msgspec.structs.force_setattr(self, "targets", targets_from(self.targets, "targets"))
         check_values(self, _field_types())
         names = self.rollup_attributes
         if len(names) > ATTRIBUTES_MAX or not all(map(str.isprintable, names)) or "" in names:
             raise InvalidError("rollup_attributes", names, f"at most {ATTRIBUTES_MAX} names")
+
+
+def targets_of(config: MonitoringConfig) -> dict[str, Target]:
+    """Return every target that is wanted, by name."""
+    return with_cloudwatch(config.targets) if config.cloudwatch_enabled else dict(config.targets)
 
 
 def _field_types() -> dict[str, Any]:
@@ -182,6 +193,8 @@ def config_from(
             if not isinstance(table, Mapping):
                 raise InvalidError(name, table, f"expected a table: [{name}]")
             found[name] = _section(name, {**table, **given.get(name, {})}, kind, where)
+    if "targets" in values:
+        found["targets"] = targets_from(values["targets"], where)
     return MonitoringConfig(**found)
 
 
@@ -209,7 +222,8 @@ def _section(name: str, table: dict[str, Any], kind: type[msgspec.Struct], where
 def _variables() -> dict[str, tuple[str, ...]]:
     """Return the path of the key behind each variable of the environment."""
     nested = sections()
-    paths: list[tuple[str, ...]] = [(key,) for key in config_keys() if key not in nested]
+    plain = (key for key in config_keys() if key not in nested and key not in TABLES)
+    paths: list[tuple[str, ...]] = [(key,) for key in plain]
     paths += [(name, key) for name, kind in nested.items() for key in kind.__struct_fields__]
     return {ENVIRONMENT_PREFIX + "__".join(path).upper(): path for path in paths}
 

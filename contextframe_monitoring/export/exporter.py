@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -10,19 +12,21 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contextframe_monitoring.core.config import MonitoringConfig
-from contextframe_monitoring.core.errors import InvalidError
+from contextframe_monitoring.core.config import MonitoringConfig, targets_of
+from contextframe_monitoring.core.errors import InvalidError, NotFoundError
 from contextframe_monitoring.export.files import Sink, opened, replaced
 from contextframe_monitoring.export.folder import inside
 from contextframe_monitoring.export.metrics.group import Limits
 from contextframe_monitoring.export.registry import Format, format_of
 from contextframe_monitoring.export.reports import ReportRows, report_json
 from contextframe_monitoring.export.source import Progress, Selection, Source
+from contextframe_monitoring.export.targets.exporter import Setting
 from contextframe_monitoring.store.store import Store
 
 if TYPE_CHECKING:
     from contextframe_monitoring.export.metrics.totals import Totals
     from contextframe_monitoring.export.prometheus import PrometheusExposition
+    from contextframe_monitoring.export.targets.delivery import Delivery
 
 ANSWER_BYTES_MAX = 100_000
 """Bytes of an export that stands in an answer, about 25,000 tokens."""
@@ -84,6 +88,22 @@ class MetricsExporter:
         """
         return self.prometheus.exposition(accept)
 
+    def delivery(self, target: str, store: Store | None = None) -> Delivery:
+        """Return what delivers to a configured target, over a store of its own where one is given.
+
+        Raises `NotFoundError` when no target has this name.
+        """
+        from contextframe_monitoring.export.targets.delivery import Delivery
+
+        found = targets_of(self._config)
+        if target not in found:
+            hint = f"configured are {', '.join(found)}" if found else "none is configured"
+            raise NotFoundError("target", target, f"{hint}: see [targets.NAME]")
+        setting = Setting(
+            name=target, target=found[target], config=self._config, environ=os.environ
+        )
+        return Delivery(setting, store or self._store, self.totals, random.Random())  # noqa: S311 - spreads tries
+
     def inside(self, name: str) -> Path:
         """Return the path of a file below the export folder, the folders to it made.
 
@@ -117,7 +137,7 @@ class MetricsExporter:
         """
         source = Selection(
             store=self._store, subject=subject, start_us=start_us, end_us=end_us,
-            progress=progress, limits=self.limits,
+            progress=progress, limits=self.limits, namespace=self._config.cloudwatch_namespace,
         )  # fmt: skip
         return self._export(format_of(format), format, source, output, bytes_max)
 

@@ -23,7 +23,7 @@ class Count:
         return rows
 """
 ENTRIES = """
-[contextframe_monitoring.exporters]
+[contextframe_monitoring.formats]
 count = plugin_of_a_test:Count
 csv = plugin_of_a_test:Count
 broken = plugin_of_a_test:Missing

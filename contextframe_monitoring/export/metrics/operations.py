@@ -104,7 +104,7 @@ class Operations:
         if not len(rows):
             return
         kind = rows.array("operation_type")
-        mcp = matches(kind, _is_method) | rows.array("transport").is_valid().to_numpy(
+        mcp = matches(kind, is_method) | rows.array("transport").is_valid().to_numpy(
             zero_copy_only=False
         )
         target = rows.array("target")
@@ -174,7 +174,8 @@ def _duration(name: str, text: str) -> Definition:
     return Definition(name=name, text=text, unit="s", per_unit=NS_PER_SECOND, bounds=SECONDS_BOUNDS)
 
 
-def _is_method(kind: str) -> bool:
+def is_method(kind: str) -> bool:
+    """Return whether a type of operations is a method of MCP."""
     return _METHODS.fullmatch(kind) is not None
 
 

@@ -66,7 +66,7 @@ class Totals:
             raise InvalidError("subject", subject, f"expected one of {', '.join(SUBJECTS)}")
         if kept and (subject != EVERYTHING or (start_us, end_us) != (None, None)):
             raise InvalidError("subject", subject, "only totals of everything can be kept")
-        self._store, self._limits = store, limits
+        self._store, self.limits = store, limits
         self._names: Sequence[str] = tuple(GROUPS) if subject == EVERYTHING else (subject,)
         self._window = (start_us, end_us)
         self._with_internals = subject == EVERYTHING
@@ -75,7 +75,7 @@ class Totals:
         self._forget()
 
     def _forget(self) -> None:
-        self._groups = [GROUPS[name](self._limits) for name in self._names]
+        self._groups = [GROUPS[name](self.limits) for name in self._names]
         self._internals = Internals()
         self._done = 0
         self._ahead: dict[str, int] = {}
@@ -94,6 +94,11 @@ class Totals:
         with self._lock:
             self._look(now_us)
             return self._of_records()
+
+    def of_monitor(self, now_us: int) -> list[Family]:
+        """Return the monitor's own families, if everything is wanted. Raises `StoreError`."""
+        with self._lock:
+            return self._of_monitor(Snapshot(self._store), now_us)
 
     def save(self, now_us: int) -> None:
         """Keep the totals as they stand now. Raises `StoreError`."""
@@ -209,6 +214,23 @@ def _beyond(batch: pa.RecordBatch, ahead: Mapping[str, int]) -> pa.RecordBatch:
     counted = np.zeros(int(at.max(initial=0)) + 1, np.int64)
     counted[used] = [ahead.get(writer, 0) for writer in writers]
     return batch.filter(pa.array(batch.column("seq").to_numpy() > counted[at]))
+
+
+def added_up(store: Store, limits: Limits, after: int, upto: int) -> list[Family]:
+    """Return what the records of the batches after one and up to another add up to.
+
+    Raises `StoreError`.
+    """
+    found: list[Family] = []
+    for make in GROUPS.values():
+        group = make(limits)
+        rows_of = store.tables.scan(
+            group.table, group.columns, batch_after=after, batch_max=upto, in_order=True
+        )
+        for batch in rows_of:
+            group.add(Columns(batch))
+        found += group.families()
+    return found
 
 
 def remember(store: Store, limits: Limits, now_us: int) -> None:
