@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-SECRET_ALLOWED = 'secrets stand elsewhere: expected { env = "VARIABLE" } or { file = "PATH" }'
+STANDS_ELSEWHERE = 'secrets stand elsewhere: expected { env = "VARIABLE" } or { file = "PATH" }'
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -16,7 +16,7 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         """Check that it is one of the two."""
         if bool(self.env) == bool(self.file):
-            raise ValueError(SECRET_ALLOWED)
+            raise ValueError(STANDS_ELSEWHERE)
 
 
 class _Unsaid:

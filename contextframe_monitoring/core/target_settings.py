@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
-from contextframe_monitoring.core.secret import SECRET_ALLOWED, UNSAID, Secret
+from contextframe_monitoring.core.secret import STANDS_ELSEWHERE, UNSAID, Secret
 
 TARGETS_MAX = 20
 _NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -202,7 +202,7 @@ def _value(path: str, value: object, kind: Any) -> object:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         if _may_be_secret(kind):
-            raise InvalidError(path, UNSAID, SECRET_ALLOWED) from None
+            raise InvalidError(path, UNSAID, STANDS_ELSEWHERE) from None
         allowed = str(error).split(" - at ")[0].replace("`", "")
         if typing.get_origin(kind) is Literal:
             allowed = f"expected one of {', '.join(typing.get_args(kind))}"
@@ -217,8 +217,8 @@ def _check_secrets(path: str, values: Mapping[str, Any]) -> None:
     """Refuse secrets that stand in the configuration itself."""
     for name, value in values.get("headers", {}).items():
         if isinstance(value, str) and any(word in name.lower() for word in _SENSITIVE):
-            raise InvalidError(f"{path}.headers.{name}", UNSAID, SECRET_ALLOWED)
+            raise InvalidError(f"{path}.headers.{name}", UNSAID, STANDS_ELSEWHERE)
     for key in ("endpoint", "url"):
         value = values.get(key)
         if isinstance(value, str) and "@" in value.partition("//")[2].partition("/")[0]:
-            raise InvalidError(f"{path}.{key}", UNSAID, f"it holds a password; {SECRET_ALLOWED}")
+            raise InvalidError(f"{path}.{key}", UNSAID, f"it holds a password; {STANDS_ELSEWHERE}")

@@ -188,7 +188,10 @@ def test_points_that_the_collector_refuses_are_counted_and_said(filled: Filled, 
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "PROTOCOL = 'grpc' is not allowed: expected http"),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+            "PROTOCOL = 'grpc' is not allowed: expected http",
+        ),
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, "TIMEOUT = 'soon' is not allowed: expected milli"),
         ({"OTEL_EXPORTER_OTLP_COMPRESSION": "br"}, "COMPRESSION = 'br' is not allowed"),
         ({"OTEL_EXPORTER_OTLP_HEADERS": "hunter2"}, "HEADERS = (not shown) is not allowed"),
