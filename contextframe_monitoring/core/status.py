@@ -86,6 +86,21 @@ class ResourceUse(_Shape):
     )
 
 
+class TargetStatus(_Shape):
+    """One configured target of exports."""
+
+    name: str
+    type: str
+    status: str = Field(description="ok | waiting (nothing sent yet) | failing | resting")
+    failures: int = Field(description="in a row")
+    failing_since: str | None
+    last_error: str | None
+    last_success: str | None
+    next_try: str | None
+    sent: int = Field(description="points, spans, lines or rows over all time")
+    rejected: int = Field(description="what the target refused for good")
+
+
 class StatusReport(_Shape):
     """How the monitor itself is doing."""
 
@@ -102,6 +117,7 @@ class StatusReport(_Shape):
     active_operations: int
     connections: int
     keeper: KeeperStatus
+    targets: list[TargetStatus] = Field(description="where metrics are sent, failing ones first")
     quarantined: list[str] = Field(description="damaged spool segments that were kept aside")
     unmatched_operations: dict[str, int] = Field(
         description="ends without a start, second ends, starts never ended"

@@ -182,7 +182,7 @@ def _target(path: str, table: object, where: str) -> Target:
         raise InvalidError(f"{path}.type", named, f"expected one of {', '.join(TARGETS)}")
     kind = TARGETS[named]
     types = typing.get_type_hints(kind, include_extras=True)
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in table.items():
         if key == "type":
             continue

@@ -13,7 +13,8 @@ from typing import IO, TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from contextframe_monitoring.core.config import MonitoringConfig, targets_of
-from contextframe_monitoring.core.errors import InvalidError, NotFoundError
+from contextframe_monitoring.core.errors import InvalidError, NotFoundError, UnavailableError
+from contextframe_monitoring.core.target_settings import target_type
 from contextframe_monitoring.export.files import Sink, opened, replaced
 from contextframe_monitoring.export.folder import inside
 from contextframe_monitoring.export.metrics.group import Limits
@@ -39,13 +40,14 @@ class Exported(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: str
-    rows: int = Field(description="rows; of Prometheus text the samples")
-    size_bytes: int
-    sha256: str
+    format: str = Field(description="or the type of the target")
+    rows: int = Field(description="rows; of metrics the samples; points sent to a target")
+    size_bytes: int = 0
+    sha256: str = ""
     path: str | None = Field(default=None, description="the file, when one was written")
     schema_path: str | None = Field(default=None, description="the file that describes its columns")
     content: str | None = Field(default=None, description="the export itself, when no file was")
+    target: str | None = Field(default=None, description="the target, when it went to one")
 
 
 class MetricsExporter:
@@ -102,7 +104,32 @@ class MetricsExporter:
         setting = Setting(
             name=target, target=found[target], config=self._config, environ=os.environ
         )
-        return Delivery(setting, store or self._store, self.totals, random.Random())  # noqa: S311 - spreads tries
+        luck = random.Random()  # noqa: S311 - spreads the tries of many programs
+        return Delivery(setting, store or self._store, self.totals, luck)
+
+    def export_to(self, target: str) -> Exported:
+        """Send what a configured target has not had yet, and return how much that was.
+
+        Raises `NotFoundError` for an unknown target, `UnavailableError` when it does not take it,
+        `ConflictError` while another process exports to it, `StoreError`.
+        """
+        from contextframe_monitoring.store.export_targets import TargetBook
+        from contextframe_monitoring.store.machine import SystemClock
+
+        delivery = self.delivery(target)
+        engine = self._store.engine
+        before = None if engine is None else TargetBook(engine).get(target)
+        try:
+            after = delivery.run(SystemClock().now_us(), forced=True)
+        finally:
+            delivery.close()
+        if after is None:
+            return Exported(format=target_type(targets_of(self._config)[target]), rows=0,
+                            target=target)  # fmt: skip
+        if after.failures:
+            raise UnavailableError(f"target {target!r} did not take it: {after.last_error}")
+        sent = after.sent - (0 if before is None else before.sent)
+        return Exported(format=after.type, rows=sent, target=target)
 
     def inside(self, name: str) -> Path:
         """Return the path of a file below the export folder, the folders to it made.

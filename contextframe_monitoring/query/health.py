@@ -17,6 +17,7 @@ from contextframe_monitoring.core.status import (
     WriterStatus,
 )
 from contextframe_monitoring.query.resources import resource_uses
+from contextframe_monitoring.query.target_health import target_findings, target_statuses
 from contextframe_monitoring.store.ledger import KeeperState
 from contextframe_monitoring.store.machine import FileLock, free_bytes
 from contextframe_monitoring.store.schemas import RAW_TABLES, USAGE
@@ -50,7 +51,8 @@ def status_report(
     keeper = keeper_status(store)
     quarantined = _quarantined(store)
     lag = lag_seconds(snapshot, now_us)
-    findings = _findings(config, keeper, lost, quarantined, lag)
+    targets = target_statuses(store, config)
+    findings = _findings(config, keeper, lost, quarantined, lag) + target_findings(targets)
     return StatusReport(
         status="disabled" if not config.enabled else "degraded" if findings else "ok",
         enabled=config.enabled,
@@ -65,6 +67,7 @@ def status_report(
         active_operations=sum(w.active_operations for w in writers),
         connections=sum(w.connections for w in writers),
         keeper=keeper,
+        targets=targets,
         quarantined=quarantined[:WRITERS_LISTED_MAX],
         unmatched_operations=_unmatched(snapshot),
         rollup_others={} if store.folds is None else store.folds.others(),
@@ -199,13 +202,6 @@ def _findings(
     if not config.enabled:
         found.append(
             Finding(problem="monitoring is switched off", remedy="set enabled = true to record")
-        )
-    if config.cloudwatch_enabled:
-        found.append(
-            Finding(
-                problem="cloudwatch_enabled is set, but this version has no CloudWatch exporter",
-                remedy="set it to false; prometheus_enabled and export are there",
-            )
         )
     for reason, count in sorted(lost.items()):
         found.append(Finding(problem=f"{count} record(s) were lost: {reason}", remedy="run verify"))

@@ -46,7 +46,10 @@ def test_every_format_says_what_it_is() -> None:
         found = format_of(name)
         assert found.suffix.startswith(".")
         assert found.notes
-        assert (found.binary, found.tabular) == (name in {"parquet", "arrow"}, name != "prometheus")
+        assert (found.binary, found.tabular) == (
+            name in {"parquet", "arrow"},
+            name not in {"prometheus", "emf"},
+        )
 
 
 @pytest.mark.usefixtures("plugin")

@@ -160,10 +160,8 @@ class Operations:
     @property
     def parts(self) -> Mapping[str, Instrument]:
         """What was added up so far, by name."""
-        return {
-            part.definition.name: part
-            for part in (*self._durations.values(), self._count, *self._sums.values())
-        }
+        parts: list[Histogram | Counter] = [*self._durations.values(), self._count]
+        return {part.definition.name: part for part in (*parts, *self._sums.values())}
 
     def part(self, name: str) -> Instrument | None:
         """Return a part by name, None when nothing has such a name."""

@@ -43,7 +43,7 @@ class Span:
     delta: bool
 
     @property
-    def times(self) -> dict[str, int]:
+    def times(self) -> dict[str, Any]:
         """The two times as OTLP has them."""
         return {
             "start_time_unix_nano": self.start_us * _NS_PER_US,
@@ -51,7 +51,7 @@ class Span:
         }
 
     @property
-    def temporality(self) -> AggregationTemporality:
+    def temporality(self) -> AggregationTemporality.ValueType:
         """The same in OTLP's word."""
         if self.delta:
             return AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
@@ -83,7 +83,8 @@ def _request(metrics: Iterable[Metric], resource: Mapping[str, str]) -> bytes:
         resource=Resource(attributes=attributes(resource)),
         scope_metrics=[ScopeMetrics(scope=scope, metrics=metrics)],
     )
-    return ExportMetricsServiceRequest(resource_metrics=[found]).SerializeToString()
+    body: bytes = ExportMetricsServiceRequest(resource_metrics=[found]).SerializeToString()
+    return body
 
 
 def attributes(values: Mapping[str, Any]) -> list[KeyValue]:

@@ -69,7 +69,8 @@ def _request(rows: list[dict[str, Any]], resource: Mapping[str, str]) -> bytes:
                 scope_spans=[ScopeSpans(scope=scope, spans=spans)],
             )
         )
-    return ExportTraceServiceRequest(resource_spans=found).SerializeToString()
+    body: bytes = ExportTraceServiceRequest(resource_spans=found).SerializeToString()
+    return body
 
 
 def span(row: Mapping[str, Any]) -> Span:
@@ -95,7 +96,7 @@ def span(row: Mapping[str, Any]) -> Span:
     )
 
 
-def _kind(direction: str | None, *, is_mcp: bool) -> Span.SpanKind:
+def _kind(direction: str | None, *, is_mcp: bool) -> Span.SpanKind.ValueType:
     if direction == "out":
         return Span.SPAN_KIND_CLIENT
     return Span.SPAN_KIND_SERVER if is_mcp else Span.SPAN_KIND_INTERNAL

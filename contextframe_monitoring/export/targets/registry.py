@@ -17,14 +17,13 @@ from contextframe_monitoring.core.target_settings import PluginTarget, target_ty
 from contextframe_monitoring.export.targets.exporter import Exporter, Setting
 
 ENTRY_POINTS = "contextframe_monitoring.exporters"
-_HOME = "contextframe_monitoring.export.targets"
-EXPORTERS: dict[str, tuple[str, str]] = {
-    "otlp": ("otlp", "OtlpExporter"),
-    "cloudwatch": ("cloudwatch", "CloudwatchExporter"),
-    "emf": ("emf", "EmfExporter"),
-    "file": ("file", "FileExporter"),
-    "statsd": ("statsd", "StatsdExporter"),
-    "remote_write": ("remote_write", "RemoteWriteExporter"),
+EXPORTERS: dict[str, str] = {
+    "otlp": "contextframe_monitoring.export.targets.otlp:OtlpExporter",
+    "cloudwatch": "contextframe_monitoring.export.targets.cloudwatch:CloudwatchExporter",
+    "emf": "contextframe_monitoring.export.targets.emf:EmfExporter",
+    "file": "contextframe_monitoring.export.targets.file:FileExporter",
+    "statsd": "contextframe_monitoring.export.targets.statsd:StatsdExporter",
+    "remote_write": "contextframe_monitoring.export.targets.remote_write:RemoteWriteExporter",
 }
 """Type -> module and class; a module is loaded when a target of its type is opened."""
 
@@ -37,8 +36,8 @@ def exporter_of(setting: Setting) -> Exporter:
     """
     if isinstance(setting.target, PluginTarget):
         return _plugin(setting.target.exporter, setting)
-    module, name = EXPORTERS[target_type(setting.target)]
-    made = getattr(importlib.import_module(f"{_HOME}.{module}"), name)
+    module, _, name = EXPORTERS[target_type(setting.target)].partition(":")
+    made = getattr(importlib.import_module(module), name)
     return cast("Callable[[Setting], Exporter]", made)(setting)
 
 

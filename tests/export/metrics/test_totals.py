@@ -15,13 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import StoreError
 from contextframe_monitoring.core.records import Record
-from contextframe_monitoring.export.metrics.group import Limits
 from contextframe_monitoring.core.selection import Selection
+from contextframe_monitoring.export.metrics.group import Limits
 from contextframe_monitoring.export.metrics.totals import Totals, remember
-from contextframe_monitoring.store.export_totals import KeptTotals, TotalsBook
 from contextframe_monitoring.export.prometheus import PrometheusExposition
 from contextframe_monitoring.ingest.recorder import open_recorder
 from contextframe_monitoring.keeper import Keeper
+from contextframe_monitoring.store.export_totals import KeptTotals, TotalsBook
 from contextframe_monitoring.store.store import Store
 from tests.clocks import DAY_US, ManualClock
 from tests.export.metrics.families import plain

@@ -10,10 +10,10 @@ import pytest
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.target_settings import targets_from
+from contextframe_monitoring.export.metrics.group import Limits
 from contextframe_monitoring.export.metrics.totals import Totals
 from contextframe_monitoring.export.targets.delivery import Delivery
 from contextframe_monitoring.export.targets.exporter import Setting
-from contextframe_monitoring.export.metrics.group import Limits
 from contextframe_monitoring.store.store import Store
 from tests.export.stores import Filled
 

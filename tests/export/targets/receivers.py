@@ -87,7 +87,7 @@ def receiver(**told: object) -> Iterator[Receiver]:
             self.end_headers()
             self.wfile.write(found.body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

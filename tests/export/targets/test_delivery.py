@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from contextframe_monitoring.core.errors import ConflictError, NotFoundError
 from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.errors import ConflictError, NotFoundError
 from contextframe_monitoring.core.target_settings import targets_from
 from contextframe_monitoring.export.exporter import MetricsExporter
 from contextframe_monitoring.keeper import keeper_of

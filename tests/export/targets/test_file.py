@@ -58,9 +58,10 @@ def test_a_step_that_was_cut_off_is_written_once(
     from contextframe_monitoring.store.export_targets import TargetBook
 
     original = TargetBook.put
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(put, second_fails)
-        killed.run(NOW_US)
+        with pytest.raises(KeyboardInterrupt):
+            killed.run(NOW_US)
     filled.drain(cost(), cost())
     state = to(**told).run(NOW_US + 1)
     assert state is not None
