@@ -5,12 +5,14 @@ The buckets are those of `core.histogram` (scale 5, <= 1.1 % error), which OTLP 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from contextframe_monitoring.core.histogram import BUCKET_MAX, BUCKET_MIN, bucket_of
+from contextframe_monitoring.export.metrics.saved import SavedSeries
 from contextframe_monitoring.query.source import Floats, Integers
 
 _WIDTH = BUCKET_MAX - BUCKET_MIN + 2
@@ -43,11 +45,17 @@ class Distributions:
         self._count(at * _WIDTH + columns, np.ones(len(at), np.int64) if times is None else times)
         self._bound(at, values, values)
 
-    def add_counts(self, at: int, counts: dict[int, int], low: float, high: float) -> None:
-        """Add what `Distribution.counts` returned to a series."""
-        columns = np.array([max(min(c, _WIDTH - 1), 0) for c in counts], np.int64)
-        self._count(at * _WIDTH + columns, np.array(list(counts.values()), np.int64))
-        self._bound(np.array([at]), np.array([low]), np.array([high]))
+    def add_saved(self, saved: Sequence[tuple[int, SavedSeries]]) -> None:
+        """Add what was saved of series, each at its index."""
+        known = [(at, one) for at, one in saved if one.low is not None and one.high is not None]
+        if not known:
+            return
+        at = np.array([at for at, one in known for _ in one.fine], np.int64)
+        pairs = np.array([pair for _, one in known for pair in one.fine], np.int64).reshape(-1, 2)
+        self._count(at * _WIDTH + np.clip(pairs[:, 0], 0, _WIDTH - 1), pairs[:, 1])
+        low = np.array([one.low for _, one in known], np.float64)
+        high = np.array([one.high for _, one in known], np.float64)
+        self._bound(np.array([at for at, _ in known], np.int64), low, high)
 
     def _count(self, cells: Integers, counts: Integers) -> None:
         merged, place = np.unique(np.concatenate([self._cells, cells]), return_inverse=True)
@@ -98,5 +106,5 @@ class Distribution:
 
     @property
     def counts(self) -> dict[int, int]:
-        """Everything in a form that `Distributions.add_counts` takes."""
+        """Everything as it is saved: cells, 0 for what is not above 0, and their counts."""
         return dict(zip(self.columns.tolist(), self.times.tolist(), strict=True))

@@ -277,8 +277,8 @@ class Histogram:
 
     def load(self, saved: Iterable[SavedSeries]) -> None:
         """Add what `save` returned. When the bounds are others now, all is in the last bucket."""
-        for one in saved:
-            at = self.series.id_of(one.labels)
+        known = [(self.series.id_of(one.labels), one) for one in saved]
+        for at, one in known:
             self.touch(np.array([at]))
             if one.total is not None:
                 self._sum.add_exact(at, one.total)
@@ -286,8 +286,7 @@ class Histogram:
                 self._counts[at] += np.array(one.counts, np.int64)
             else:
                 self._counts[at, -1] += sum(one.counts)
-            if one.low is not None and one.high is not None:
-                self._fine.add_counts(at, dict(one.fine), one.low, one.high)
+        self._fine.add_saved(known)
 
 
 class Gauge:

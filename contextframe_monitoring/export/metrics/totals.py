@@ -21,6 +21,7 @@ from contextframe_monitoring.export.metrics.internals import Internals
 from contextframe_monitoring.export.metrics.operations import Operations
 from contextframe_monitoring.export.metrics.saved import SavedTotals, packed, unpacked
 from contextframe_monitoring.export.metrics.series import places
+from contextframe_monitoring.export.metrics.target_families import target_families
 from contextframe_monitoring.export.metrics.usages import Usages
 from contextframe_monitoring.store.export_totals import KeptTotals, TotalsBook
 from contextframe_monitoring.store.rows import Stored, rows
@@ -33,6 +34,8 @@ GROUPS: dict[str, Callable[[Limits], Group]] = {
     "usage": Usages,
     "cost": Costs,
 }
+STATE_PARTS: tuple[Callable[[Store], Iterator[Family]], ...] = (target_families,)
+"""What is shown as the state has it: each part reads one of its books when somebody looks."""
 SUBJECTS = (EVERYTHING, *GROUPS)
 _IDENTITY = ("writer", "seq")
 SAVED_EVERY_US = 60 * US_PER_SECOND
@@ -103,8 +106,7 @@ class Totals:
     def save(self, now_us: int) -> None:
         """Keep the totals as they stand now. Raises `StoreError`."""
         with self._lock:
-            self._saved_us = 0
-            self._look(now_us)
+            self._look(now_us, saved=True)
 
     def _of_records(self) -> list[Family]:
         return [family for group in self._groups for family in group.families()]
@@ -112,13 +114,15 @@ class Totals:
     def _of_monitor(self, snapshot: Snapshot, now_us: int) -> list[Family]:
         if not self._with_internals:
             return []
-        return list(self._internals.families(self._store, snapshot, now_us))
+        found = list(self._internals.families(self._store, snapshot, now_us))
+        return found + [family for part in STATE_PARTS for family in part(self._store)]
 
-    def _look(self, now_us: int) -> Snapshot:
+    def _look(self, now_us: int, *, saved: bool = False) -> Snapshot:
         """Add up what is new, from where kept totals end, and keep them when it is time to."""
         book = self._book() if self._kept else None
         snapshot = self._go_on(book, now_us)
-        if book is not None and abs(now_us - self._saved_us) >= SAVED_EVERY_US:
+        due = saved or abs(now_us - self._saved_us) >= SAVED_EVERY_US
+        if book is not None and due:
             self._saved_us = now_us
             if not self._save(book):  # erased meanwhile, or begun by somebody else
                 self._forget()
@@ -128,6 +132,7 @@ class Totals:
     def _go_on(self, book: TotalsBook | None, now_us: int) -> Snapshot:
         if self.since_us is None and book is not None:
             self._take_over(book)
+            self._saved_us = now_us if self._joined else 0
         snapshot = Snapshot(self._store)
         self._read(snapshot)
         self.since_us = now_us if self.since_us is None else self.since_us
