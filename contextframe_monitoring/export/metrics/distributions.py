@@ -58,10 +58,17 @@ class Distributions:
         self._bound(np.array([at for at, _ in known], np.int64), low, high)
 
     def _count(self, cells: Integers, counts: Integers) -> None:
-        merged, place = np.unique(np.concatenate([self._cells, cells]), return_inverse=True)
-        total = np.zeros(len(merged), np.int64)
-        np.add.at(total, place, np.concatenate([self._counts, counts]))
-        self._cells, self._counts = merged, total
+        """Add counts to cells, few of them to many as a rule."""
+        fresh, place = np.unique(cells, return_inverse=True)
+        more = np.zeros(len(fresh), np.int64)
+        np.add.at(more, place, counts)
+        at = np.searchsorted(self._cells, fresh)
+        known = at < len(self._cells)
+        known[known] = self._cells[at[known]] == fresh[known]
+        total = self._counts.copy()
+        total[at[known]] += more[known]
+        self._cells = np.insert(self._cells, at[~known], fresh[~known])
+        self._counts = np.insert(total, at[~known], more[~known])
 
     def _bound(self, at: Integers, low: Floats, high: Floats) -> None:
         size = max(int(at.max()) + 1, len(self._low))
