@@ -76,6 +76,7 @@ def test_a_target_that_is_not_there_is_named(store: str, tmp_path: Path) -> None
     )  # fmt: skip
 
 
+@pytest.mark.requirement("export:files:formats")
 def test_reports_and_metrics_are_subjects(store: str, tmp_path: Path) -> None:
     path = tmp_path / "costs.csv"
     done = run("export", "cost-report", "--group-by", "provider", "--format", "csv",

@@ -108,6 +108,7 @@ async def test_an_empty_window_is_an_empty_export(monitor: Monitor, era: Any) ->
     assert json.loads(found) == []
 
 
+@pytest.mark.requirement("export:tool:destinations")
 async def test_an_agent_sends_what_is_new_to_a_configured_target(tmp_path: Path, era: Any) -> None:
     path = tmp_path / "out"
     targets = {"archive": {"type": "file", "path": str(path), "subject": "cost"}}

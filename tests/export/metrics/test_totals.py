@@ -126,6 +126,7 @@ def test_no_counter_ever_goes_back(steps: list[list[Record] | str], series_max: 
         life.keeper.release()
 
 
+@pytest.mark.requirement("export:prometheus:monotonic")
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -49,7 +49,9 @@ def statistics(aws: Any, name: str, **dimensions: str) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.requirement("002:config:cloudwatch-namespace", "002:store:export-targets")
+@pytest.mark.requirement(
+    "export:cloudwatch:put", "002:config:cloudwatch-namespace", "002:store:export-targets"
+)
 def test_each_export_puts_what_is_new(filled: Filled, to: To, aws: Any) -> None:
     filled.drain(operation(), operation(duration_ms=0.0), cost(), event(), metric())
     to(type="cloudwatch").run(NOW_US)
@@ -96,6 +98,7 @@ def test_thousands_of_series_go_out_in_several_requests(
     assert len(service.taken) == -(-state.sent // 1000)
 
 
+@pytest.mark.requirement("export:targets:secrets")
 def test_wrong_credentials_are_said_and_not_shown(
     filled: Filled, to: To, monkeypatch: pytest.MonkeyPatch
 ) -> None:

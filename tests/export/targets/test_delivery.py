@@ -53,6 +53,7 @@ def test_a_name_that_nobody_knows(filled: Filled, to: To) -> None:
     assert said.startswith("http://no-such-host.invalid:1: ")
 
 
+@pytest.mark.requirement("export:targets:bad")
 @pytest.mark.parametrize("drips", [False, True])
 def test_a_target_that_hangs_is_left_after_its_time(filled: Filled, to: To, drips: bool) -> None:
     filled.drain(operation())
@@ -81,6 +82,7 @@ def test_a_target_that_hangs_is_left_after_its_time(filled: Filled, to: To, drip
     assert took < 5
 
 
+@pytest.mark.requirement("export:targets:bad")
 def test_a_target_that_throttles_gets_its_wish(filled: Filled, to: To) -> None:
     filled.drain(operation())
     with receiver(status=429, headers={"Retry-After": "120"}) as collector:
@@ -113,6 +115,7 @@ def test_pauses_grow_to_a_bound_and_a_wish_has_one(filled: Filled, to: To) -> No
     assert state.failing_since_us == NOW_US
 
 
+@pytest.mark.requirement("export:targets:bad")
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
@@ -145,6 +148,7 @@ def test_what_is_no_http_is_named(filled: Filled, to: To) -> None:
     assert said.startswith(f"{url}: ")
 
 
+@pytest.mark.requirement("export:targets:secrets")
 def test_wrong_credentials_are_said_and_not_shown(filled: Filled, to: To) -> None:
     filled.drain(operation())
     told = {"type": "otlp", "headers": {"Authorization": TOKEN}}
@@ -240,6 +244,7 @@ def test_cloudwatch_enabled_is_a_target(filled: Filled) -> None:
     assert MetricsExporter(filled.store, config).delivery("cloudwatch")
 
 
+@pytest.mark.requirement("export:targets:health")
 def test_a_keeper_delivers_and_a_bad_target_disturbs_nothing(tmp_path: Path) -> None:
     hang = threading.Event()
     with receiver() as good, receiver(hang=hang) as bad:

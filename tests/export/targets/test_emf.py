@@ -14,6 +14,7 @@ from tests.export.targets.conftest import To
 S = 1_000_000
 
 
+@pytest.mark.requirement("export:cloudwatch:emf")
 def test_an_export_of_lines_needs_no_target(filled: Filled, exporter: MetricsExporter) -> None:
     filled.drain(operation(), operation(duration_ms=0.0), cost())
     content = exporter.export("performance", "emf", end_us=NOW_US + S).content

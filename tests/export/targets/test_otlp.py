@@ -25,6 +25,7 @@ def labels(point: Any) -> dict[str, str]:
     return {a.key: a.value.string_value for a in point.attributes}
 
 
+@pytest.mark.requirement("export:otlp:metrics", "export:targets:custom")
 def test_a_collector_decodes_sums_gauges_and_exponential_histograms(filled: Filled, to: To) -> None:
     filled.drain(
         operation(correlation_id=TRACE),
@@ -69,6 +70,7 @@ def test_a_collector_decodes_sums_gauges_and_exponential_histograms(filled: Fill
     assert [p.as_int for p in found["contextframe_monitoring.stored"].sum.data_points] == [8]
 
 
+@pytest.mark.requirement("export:otlp:metrics", "export:targets:schedule")
 def test_deltas_hold_what_is_new_and_go_on_in_another_process(filled: Filled, to: To) -> None:
     filled.drain(operation(), operation())
     with receiver() as collector:
@@ -89,6 +91,7 @@ def test_deltas_hold_what_is_new_and_go_on_in_another_process(filled: Filled, to
     assert "contextframe_monitoring.stored" in third
 
 
+@pytest.mark.requirement("export:otlp:away")
 def test_while_the_collector_is_away_nothing_is_lost(filled: Filled, to: To) -> None:
     with receiver(status=503) as collector:
         told = {"type": "otlp", "endpoint": collector.url, "temporality": "delta"}
@@ -123,6 +126,7 @@ def test_what_arrived_of_a_step_is_not_sent_again(
     assert len(set(bodies)) == len(bodies) > 3
 
 
+@pytest.mark.requirement("export:otlp:spans")
 def test_operations_are_spans_of_their_trace(filled: Filled, to: To) -> None:
     filled.drain(
         operation(correlation_id=TRACE, attributes=("parent_span_id=00f067aa0ba902b7", "a=b")),
@@ -151,6 +155,7 @@ def test_operations_are_spans_of_their_trace(filled: Filled, to: To) -> None:
     assert len({span.trace_id for _, span in spans}) == 3
 
 
+@pytest.mark.requirement("export:otlp:environment")
 def test_the_standard_environment_is_honoured(filled: Filled, to: To) -> None:
     filled.drain(operation())
     with receiver() as collector:

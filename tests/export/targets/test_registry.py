@@ -60,6 +60,7 @@ def test_every_type_of_target_has_an_exporter() -> None:
     assert {*EXPORTERS, "plugin"} == set(TARGETS)
 
 
+@pytest.mark.requirement("export:targets:plugin", "export:targets:custom")
 @pytest.mark.usefixtures("package")
 def test_another_package_brings_an_exporter(filled: Filled, to: To, tmp_path: Path) -> None:
     path = tmp_path / "lines.txt"

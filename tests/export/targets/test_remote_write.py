@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -17,41 +13,18 @@ import pytest
 
 from contextframe_monitoring.export.targets.remote_write import request
 from contextframe_monitoring.store.machine import SystemClock
+from tests.export.servers import prometheus_server
 from tests.export.stores import NOW_US, Filled, cost, operation
 from tests.export.targets.conftest import To
 from tests.export.targets.receivers import receiver
-from tests.processes import free_port, until
 
 
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[str]:
-    program = shutil.which("prometheus")
-    if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("prometheus is not installed")
-        pytest.skip("prometheus is not installed")
-    config = tmp_path / "prometheus.yml"
-    config.write_text("global: {}\n")
-    address = f"127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        [program, f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'tsdb'}",
-         f"--web.listen-address={address}", "--web.enable-remote-write-receiver"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-    def ready() -> bool:
-        try:
-            with urllib.request.urlopen(f"http://{address}/-/ready", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    try:
-        until(ready)
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(30)
+    with prometheus_server(
+        tmp_path, "global: {}\n", "--web.enable-remote-write-receiver"
+    ) as address:
+        yield address
 
 
 def value(prometheus: str, query: str) -> list[str]:
