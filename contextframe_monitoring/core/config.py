@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -17,7 +17,9 @@ from contextframe_monitoring.core.resource_settings import ResourceSettings
 from contextframe_monitoring.core.retention_settings import RetentionSettings
 from contextframe_monitoring.core.setting_values import allowed as _allowed
 from contextframe_monitoring.core.setting_values import check_values
-from contextframe_monitoring.core.target_settings import Target, targets_from, with_cloudwatch
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.core.target_settings import Target
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
@@ -133,12 +135,13 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """What is logged, and where to."""
     resources: ResourceSettings = ResourceSettings()
     """How often `serve` and `keep` sample what they use of the machine."""
-    targets: dict[str, Target] = {}
-    """Where metrics are sent: a table `[targets.NAME]` for each."""
+    targets: dict[str, Any] = {}
+    """Where metrics are sent: a table `[targets.NAME]` for each (`core.target_settings`)."""
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
-        msgspec.structs.force_setattr(self, "targets", targets_from(self.targets, "targets"))
+        if self.targets:
+            msgspec.structs.force_setattr(self, "targets", _targets(self.targets, "targets"))
         check_values(self, _field_types())
         names = self.rollup_attributes
         if len(names) > ATTRIBUTES_MAX or not all(map(str.isprintable, names)) or "" in names:
@@ -147,7 +150,20 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 def targets_of(config: MonitoringConfig) -> dict[str, Target]:
     """Return every target that is wanted, by name."""
-    return with_cloudwatch(config.targets) if config.cloudwatch_enabled else dict(config.targets)
+    if not config.cloudwatch_enabled:
+        return dict(config.targets)
+    from contextframe_monitoring.core.target_settings import with_cloudwatch
+
+    return with_cloudwatch(config.targets)
+
+
+def _targets(tables: object, where: str) -> dict[str, Target]:
+    """Return targets, checked. What describes them is loaded where there are any: not by writers
+    that have none.
+    """
+    from contextframe_monitoring.core.target_settings import targets_from
+
+    return targets_from(tables, where)
 
 
 def _field_types() -> dict[str, Any]:
@@ -194,7 +210,7 @@ def config_from(
                 raise InvalidError(name, table, f"expected a table: [{name}]")
             found[name] = _section(name, {**table, **given.get(name, {})}, kind, where)
     if "targets" in values:
-        found["targets"] = targets_from(values["targets"], where)
+        found["targets"] = _targets(values["targets"], where)
     return MonitoringConfig(**found)
 
 

@@ -204,9 +204,17 @@ def _value(path: str, value: object, kind: Any) -> object:
         if _may_be_secret(kind):
             raise InvalidError(path, UNSAID, STANDS_ELSEWHERE) from None
         allowed = str(error).split(" - at ")[0].replace("`", "")
-        if typing.get_origin(kind) is Literal:
-            allowed = f"expected one of {', '.join(typing.get_args(kind))}"
+        words = _words(kind)
+        if words:
+            allowed = f"expected one of {', '.join(words)}"
         raise InvalidError(path, value, allowed[:1].lower() + allowed[1:]) from None
+
+
+def _words(kind: Any) -> list[str]:
+    """Return the words that a type takes, in whatever it wraps them."""
+    if typing.get_origin(kind) is Literal:
+        return list(typing.get_args(kind))
+    return [word for inner in typing.get_args(kind) for word in _words(inner)]
 
 
 def _may_be_secret(kind: Any) -> bool:

@@ -118,7 +118,7 @@ def _cut(connection: http.client.HTTPConnection, ended: threading.Event) -> None
     ended.set()
     if connection.sock is not None:
         with contextlib.suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)  # below TLS, too
 
 
 def _refusal(where: str, answer: http.client.HTTPResponse) -> TargetError:
