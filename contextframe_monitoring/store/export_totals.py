@@ -53,12 +53,6 @@ class TotalsBook:
             return None
         return KeptTotals(since_us=found.since_us, batch=found.batch, body=found.body)
 
-    def position(self) -> tuple[int, int] | None:
-        """Return since when totals are counted and up to which batch; None when there are none."""
-        with self._engine.begin() as connection:
-            found = connection.execute(sa.select(totals.c.since_us, totals.c.batch)).first()
-        return None if found is None else (found.since_us, found.batch)
-
     def begin(self, kept: KeptTotals) -> bool:
         """Keep the first totals; return False when somebody else did."""
         values = {"since_us": kept.since_us, "batch": kept.batch, "body": kept.body}

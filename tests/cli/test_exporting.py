@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +96,25 @@ def test_reports_and_metrics_are_subjects(store: str, tmp_path: Path) -> None:
     assert run("export", "sales-report", "--store", store).returncode == 2
     done = run("export", "--store", store)
     assert "expected what to export, --to or --list-targets" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals there")
+def test_a_person_sees_how_far_an_export_is(store: str, tmp_path: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "contextframe_monitoring", "export", "performance", "--store", store,
+         "--output", str(tmp_path / "x.json")],
+        stderr=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other side is closed
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert b"2/2" in shown
+    assert b"2 rows" in shown

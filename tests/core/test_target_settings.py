@@ -16,6 +16,7 @@ from contextframe_monitoring.core.target_settings import (
     CloudwatchTarget,
     FileTarget,
     OtlpTarget,
+    target_type,
     targets_from,
 )
 from contextframe_monitoring.store.settings import load_config
@@ -111,3 +112,9 @@ def test_a_writer_without_targets_does_not_load_what_describes_them() -> None:
         cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert done.stdout == "False\n"
+
+
+def test_the_example_shows_every_type() -> None:
+    example = Path(__file__).parents[2] / "examples" / "targets.toml"
+    config = load_config(str(example), {})
+    assert {target_type(target) for target in config.targets.values()} == set(TARGETS)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from contextframe_monitoring.core.clock import US_PER_DAY
 from contextframe_monitoring.export.metrics.instruments import Family, FamilyKind, Point
 from contextframe_monitoring.store.export_targets import TargetBook, TargetState
 from contextframe_monitoring.store.store import Store
 
+_FORGOTTEN_AFTER_US = 2 * US_PER_DAY
+"""A target that was due so long ago is not configured any more."""
 _PREFIX = "contextframe_monitoring.export."
 
 
-def target_families(store: Store) -> Iterator[Family]:
-    """Yield how every target does that was ever exported to. Raises `StoreError`."""
+def target_families(store: Store, now_us: int) -> Iterator[Family]:
+    """Yield how every target does that is exported to. Raises `StoreError`."""
     engine = store.engine
-    states = [] if engine is None else TargetBook(engine).all()
+    known = [] if engine is None else TargetBook(engine).all()
+    states = [state for state in known if state.next_us > now_us - _FORGOTTEN_AFTER_US]
     if not states:
         return
     yield _family(

@@ -34,8 +34,10 @@ GROUPS: dict[str, Callable[[Limits], Group]] = {
     "usage": Usages,
     "cost": Costs,
 }
-STATE_PARTS: tuple[Callable[[Store], Iterator[Family]], ...] = (target_families,)
-"""What is shown as the state has it: each part reads one of its books when somebody looks."""
+STATE_PARTS: tuple[Callable[[Store, int], Iterator[Family]], ...] = (target_families,)
+"""What is shown as the state has it: each part reads one of its books at some
+time, in microseconds. Alerts go here, too.
+"""
 SUBJECTS = (EVERYTHING, *GROUPS)
 _IDENTITY = ("writer", "seq")
 SAVED_EVERY_US = 60 * US_PER_SECOND
@@ -115,7 +117,7 @@ class Totals:
         if not self._with_internals:
             return []
         found = list(self._internals.families(self._store, snapshot, now_us))
-        return found + [family for part in STATE_PARTS for family in part(self._store)]
+        return found + [family for part in STATE_PARTS for family in part(self._store, now_us)]
 
     def _look(self, now_us: int, *, saved: bool = False) -> Snapshot:
         """Add up what is new, from where kept totals end, and keep them when it is time to."""

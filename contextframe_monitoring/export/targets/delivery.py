@@ -76,9 +76,11 @@ class Delivery:
     def _locked_run(self, book: TargetBook, now_us: int, *, forced: bool) -> TargetState | None:
         done = self._done()
         state = book.get(self._setting.name) or self._first(done, now_us)
-        if not forced and self._waits(state.next_us, now_us):
-            self._next_us = state.next_us
+        due_us = self._due_us(state)
+        if not forced and self._waits(due_us, now_us):
+            self._next_us = due_us
             return None
+        state = replace(state, type=target_type(self._setting.target))
         while True:
             before = state
             state = self._once(book, before, done, now_us)
@@ -86,6 +88,13 @@ class Delivery:
             if not (forced and more):
                 self._next_us = state.next_us
                 return state
+
+    def _due_us(self, state: TargetState) -> int:
+        """Return when the next export is due, by the interval as it is configured now."""
+        if state.failures or state.succeeded_us is None:
+            return state.next_us
+        interval_us = round(self._setting.target.interval_seconds * US_PER_SECOND)
+        return min(state.next_us, state.succeeded_us + interval_us)
 
     def _once(self, book: TargetBook, state: TargetState, done: int, now_us: int) -> TargetState:
         if state.open_batch is None or state.open_us is None:

@@ -73,7 +73,7 @@ def counters(exposition: PrometheusExposition) -> dict[Any, float]:
 class Life:
     """A store that is written, drained and compacted while it is scraped."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, series_max: int = 1000) -> None:
         self.store = Store(str(folder / "store"))
         config = MonitoringConfig(store=self.store.uri, start_keeper=False)
         self.recorder = open_recorder(config)
@@ -81,7 +81,9 @@ class Life:
             self.store,
             ManualClock(NOW_US),
             retention_days=30,
-            before_expiry=lambda now_us: remember(self.store, Limits(), now_us),
+            before_expiry=lambda now_us: remember(
+                self.store, Limits(series_max=series_max), now_us
+            ),
         )
 
     def step(self, step: list[Record] | str) -> None:
@@ -93,9 +95,9 @@ class Life:
         if step == "compact":
             self.keeper.compact()
 
-    def exporter(self) -> PrometheusExposition:
+    def exporter(self, series_max: int = 1000) -> PrometheusExposition:
         """What a new process exposes."""
-        totals = Totals(Store(self.store.uri), Limits(), kept=True)
+        totals = Totals(Store(self.store.uri), Limits(series_max=series_max), kept=True)
         return PrometheusExposition(self.store, clock=ManualClock(NOW_US), totals=totals)
 
     def close(self) -> None:
@@ -151,6 +153,24 @@ def test_no_counter_ever_goes_back_over_restarts_and_retention(
                 gone = {key: value for key, value in before.items() if now.get(key, -1) < value}
                 assert gone == {}
                 before = now
+        life.close()
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(STEPS)
+def test_beyond_the_bound_no_counter_goes_back_over_restarts(
+    steps: list[list[Record] | str],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        life = Life(Path(folder), series_max=4)
+        before: dict[Any, float] = {}
+        for step in steps:
+            life.step(step)
+            now = counters(life.exporter(series_max=4))
+            assert {key: value for key, value in before.items() if now.get(key, -1) < value} == {}
+            before = now
         life.close()
 
 

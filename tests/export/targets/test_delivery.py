@@ -13,6 +13,8 @@ from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import ConflictError, NotFoundError
 from contextframe_monitoring.core.target_settings import targets_from
 from contextframe_monitoring.export.exporter import MetricsExporter
+from contextframe_monitoring.export.metrics.group import Limits
+from contextframe_monitoring.export.metrics.totals import Totals
 from contextframe_monitoring.keeper import keeper_of
 from contextframe_monitoring.store.export_targets import TargetBook, TargetState
 from contextframe_monitoring.store.machine import FileLock
@@ -230,6 +232,29 @@ def test_a_clock_that_was_put_back_delays_nothing(filled: Filled, to: To) -> Non
     with receiver() as collector:
         to(type="otlp", endpoint=collector.url).run(NOW_US)
         assert to(type="otlp", endpoint=collector.url).run(NOW_US - 86_400 * S) is not None
+
+
+def test_a_shorter_interval_holds_at_once(filled: Filled, to: To) -> None:
+    filled.drain(operation())
+    with receiver() as collector:
+        to(type="otlp", endpoint=collector.url, interval_seconds=86_400).run(NOW_US)
+        assert (
+            to(type="otlp", endpoint=collector.url, interval_seconds=60).run(NOW_US + 59 * S)
+            is None
+        )
+        assert to(type="otlp", endpoint=collector.url, interval_seconds=60).run(NOW_US + 61 * S)
+
+
+def test_targets_show_themselves_until_they_are_configured_no_more(filled: Filled, to: To) -> None:
+    filled.drain(operation())
+    with receiver(status=500) as collector:
+        to(type="otlp", endpoint=collector.url).run(NOW_US)
+    totals = Totals(filled.store, Limits())
+    shown = {family.name: family.points for family in totals.families(NOW_US)}
+    [point] = shown["contextframe_monitoring.export.failures"]
+    assert (point.labels, point.value) == ({"target": "there", "type": "otlp"}, 1)
+    later = {family.name for family in totals.families(NOW_US + 3 * 86_400 * S)}
+    assert "contextframe_monitoring.export.failures" not in later
 
 
 def test_a_target_that_is_not_configured_is_named(filled: Filled) -> None:
