@@ -82,7 +82,10 @@ class Keeper:
         retention = retention or RetentionSettings()
         days = days_by_table(retention, retention_days)
         self._wishes = Wishes(
-            levels=levels, days=days, archive=_archive(retention), grouping=grouping,
+            levels=levels,
+            days=days,
+            archive=_archive(retention),
+            grouping=grouping,
             before_expiry=before_expiry,
         )
         self._sampling = sampling

@@ -208,7 +208,9 @@ class MetricsExporter:
 def limits_of(config: MonitoringConfig) -> Limits:
     """Return what bounds the label sets of metrics."""
     return Limits(
-        series_max=config.prometheus_series_max, attribute_keys=tuple(config.prometheus_labels)
+        series_max=config.prometheus_series_max,
+        attribute_keys=tuple(config.prometheus_labels),
+        sampled=config.sample_rate < 1,
     )
 
 

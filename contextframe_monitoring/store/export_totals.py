@@ -64,9 +64,9 @@ class TotalsBook:
         return True
 
     def advance(self, kept: KeptTotals) -> bool:
-        """Keep later totals of the same count; return False when it was begun anew."""
+        """Keep totals of the same count that are not older; return False when it was begun anew."""
         same = totals.c.since_us == kept.since_us
-        later = sa.and_(same, totals.c.batch < kept.batch)
+        later = sa.and_(same, totals.c.batch <= kept.batch)
         with self._engine.begin() as connection:
             connection.execute(
                 totals.update().where(later).values(batch=kept.batch, body=kept.body)

@@ -26,12 +26,14 @@ class Limits:
 
     `series_max` label sets per family get series of their own, and half as many values per label.
     `attribute_keys` are the attributes that become labels of custom metrics and events. Records of
-    our own server are left out unless `own_server`.
+    our own server are left out unless `own_server`. Where operations are `sampled` when they are
+    drained, those that wait are not counted yet: nobody knows which of them will stand for others.
     """
 
     series_max: int = SERIES_MAX
     attribute_keys: tuple[str, ...] = ()
     own_server: bool = False
+    sampled: bool = False
 
     @property
     def attribute_labels(self) -> tuple[str, ...]:

@@ -85,6 +85,11 @@ class Definition(Shared):
 class Instrument(Protocol):
     """What adds up one metric, and can be put away and taken out again with nothing lost."""
 
+    @property
+    def series(self) -> Series:
+        """Its label sets."""
+        ...
+
     def families(self) -> Iterator[Family]:
         """Yield what was added up so far."""
         ...

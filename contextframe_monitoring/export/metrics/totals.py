@@ -25,6 +25,7 @@ from contextframe_monitoring.export.metrics.target_families import target_famili
 from contextframe_monitoring.export.metrics.usages import Usages
 from contextframe_monitoring.store.export_totals import KeptTotals, TotalsBook
 from contextframe_monitoring.store.rows import Stored, rows
+from contextframe_monitoring.store.schemas import PERFORMANCE
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
 
@@ -41,7 +42,9 @@ time, in microseconds. Alerts go here, too.
 SUBJECTS = (EVERYTHING, *GROUPS)
 _IDENTITY = ("writer", "seq")
 SAVED_EVERY_US = 60 * US_PER_SECOND
-"""How often totals are kept; what came since then is read again after a restart."""
+"""How often totals are kept, beside when a series is new; what came since then is read again after
+a restart.
+"""
 
 
 class Totals:
@@ -84,7 +87,7 @@ class Totals:
         self._internals = Internals()
         self._done = 0
         self._ahead: dict[str, int] = {}
-        self._joined, self._saved_us = False, 0
+        self._joined, self._saved_us, self._saved_size = False, 0, 0
         self.since_us: int | None = None
         """When counting began; None before the first look."""
 
@@ -123,9 +126,10 @@ class Totals:
         """Add up what is new, from where kept totals end, and keep them when it is time to."""
         book = self._book() if self._kept else None
         snapshot = self._go_on(book, now_us)
-        due = saved or abs(now_us - self._saved_us) >= SAVED_EVERY_US
+        size = self._size()
+        due = saved or size != self._saved_size or abs(now_us - self._saved_us) >= SAVED_EVERY_US
         if book is not None and due:
-            self._saved_us = now_us
+            self._saved_us, self._saved_size = now_us, size
             if not self._save(book):  # erased meanwhile, or begun by somebody else
                 self._forget()
                 snapshot = self._go_on(book, now_us)
@@ -134,11 +138,16 @@ class Totals:
     def _go_on(self, book: TotalsBook | None, now_us: int) -> Snapshot:
         if self.since_us is None and book is not None:
             self._take_over(book)
-            self._saved_us = now_us if self._joined else 0
+            self._saved_us, self._saved_size = (now_us, self._size()) if self._joined else (0, 0)
         snapshot = Snapshot(self._store)
         self._read(snapshot)
         self.since_us = now_us if self.since_us is None else self.since_us
         return snapshot
+
+    def _size(self) -> int:
+        """Return how many series there are: who has got one keeps it, also after a restart."""
+        parts = (part for group in self._groups for part in group.parts.values())
+        return sum(len(part.series.label_sets) for part in parts)
 
     def _book(self) -> TotalsBook | None:
         engine = self._store.engine
@@ -184,7 +193,7 @@ class Totals:
             for group in groups:
                 for batch in self._drained(snapshot, group):
                     group.add(Columns(batch))
-                if group.table in fresh:
+                if group.table in fresh and self._counts_waiting(group):
                     for batch in fresh[group.table].to_batches():
                         group.add(Columns(batch))
             self._groups = groups
@@ -212,7 +221,11 @@ class Totals:
         for batch in snapshot.drained_rows(
             group.table, columns, *self._window, batch_after=self._done, in_order=True
         ):
-            yield _beyond(batch, self._ahead) if self._ahead else batch
+            counted = self._ahead if self._counts_waiting(group) else {}
+            yield _beyond(batch, counted) if counted else batch
+
+    def _counts_waiting(self, group: Group) -> bool:
+        return not (self.limits.sampled and group.table == PERFORMANCE)
 
 
 def _beyond(batch: pa.RecordBatch, ahead: Mapping[str, int]) -> pa.RecordBatch:
