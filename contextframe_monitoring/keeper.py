@@ -6,7 +6,6 @@ its own or in a process of its own.
 
 from __future__ import annotations
 
-import functools
 import os
 import platform
 import threading
@@ -15,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextframe_monitoring.core.clock import Clock
-from contextframe_monitoring.core.config import MonitoringConfig, targets_of
+from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import MonitoringError, StoreError
 from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.core.retention_settings import RetentionSettings, days_by_table
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.core.trusted_time import TrustedTime
 from contextframe_monitoring.duties import Duties, Duty
+from contextframe_monitoring.export.keeping import counted_before, export_duties
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
 from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.clearing import finish_removals
@@ -45,8 +45,6 @@ from contextframe_monitoring.store.store import Store
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-    from contextframe_monitoring.export.exporter import MetricsExporter
 
 TICK_SECONDS = 1.0
 TAKEOVER_SECONDS = 2.0
@@ -338,13 +336,6 @@ class Keeper:
 
 def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
     """Return the keeper of a store as the configuration wants it."""
-
-    def before_expiry(now_us: int) -> None:
-        from contextframe_monitoring.export.exporter import limits_of
-        from contextframe_monitoring.export.metrics.totals import remember
-
-        remember(store, limits_of(config), now_us)
-
     return Keeper(
         store,
         retention_days=config.metrics_retention_days,
@@ -354,42 +345,14 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
             attributes=tuple(config.rollup_attributes), groups_max=config.rollup_groups_max
         ),
         sampling=Sampling(rate=config.sample_rate, slow_ms=config.slow_query_threshold_ms),
-        duties=_duties_of(store.uri, config),
-        before_expiry=before_expiry,
+        duties=export_duties(store.uri, config),
+        before_expiry=counted_before(store, config),
     )
 
 
 def _archive(retention: RetentionSettings) -> Archive | None:
     path = retention.archive_path
     return None if path is None else Archive(Path(path).expanduser().absolute())
-
-
-def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Duty]]:
-    """Return what a configuration wants done, each with a store of its own: they are threads."""
-    made: dict[str, Callable[[], Duty]] = {}
-
-    @functools.cache
-    def exporter() -> MetricsExporter:
-        """Whoever exports shares what is added up."""
-        from contextframe_monitoring.export.exporter import MetricsExporter
-
-        return MetricsExporter(Store(uri, spool_path=config.spool_path), config)
-
-    def metrics_port() -> Duty:
-        from contextframe_monitoring.export.port import PortDuty
-
-        return PortDuty(exporter().exposition, config.prometheus_port)
-
-    def target_duty(name: str) -> Duty:
-        from contextframe_monitoring.export.targets.duty import TargetDuty
-
-        return TargetDuty(exporter().delivery(name, Store(uri, spool_path=config.spool_path)))
-
-    if config.prometheus_enabled:
-        made["metrics port"] = metrics_port
-    for name in targets_of(config):
-        made[f"target {name}"] = functools.partial(target_duty, name)
-    return made
 
 
 def drain_once(store: Store, config: MonitoringConfig | None = None) -> int:
