@@ -35,7 +35,13 @@ if TYPE_CHECKING:
     from contextframe_monitoring.core.silence import Silence
 
 alerts = typer.Typer(
-    no_args_is_help=True, help="Alerts: list, take on, resolve, silence; the rules behind them."
+    no_args_is_help=True,
+    help="""Alerts: list, take on, resolve, silence; the rules behind them.
+
+    Examples:
+      contextframe-monitoring alerts list
+      contextframe-monitoring alerts rules --format toml
+    """,
 )
 alerts.add_typer(rules, name="rules")
 alerts.command()(history)
@@ -73,7 +79,9 @@ def list_alerts(
 ) -> None:
     """Alerts, those that changed last in front. Exit code 1 when one of them is active.
 
-    Example: contextframe-monitoring alerts list --status all --severity error
+    Examples:
+      contextframe-monitoring alerts list
+      contextframe-monitoring alerts list --status all --severity error --since 120 --json
     """
     from contextframe_monitoring.alerts.listing import AlertQuery
 
@@ -97,7 +105,11 @@ def ack(
     ids: AlertIds, comment: Comment = None, by: As = None,
     store: StoreOption = None, config: ConfigOption = None,
 ) -> None:  # fmt: skip
-    """Take alerts on: they escalate no further."""
+    """Take alerts on: they escalate no further.
+
+    Examples:
+      contextframe-monitoring alerts ack a-0123456789abcdef -m "looking into it"
+    """
     _each(ids, lambda desk, one: desk.acknowledge(one, _by(by), comment), store, config)
 
 
@@ -107,7 +119,11 @@ def resolve(
     ids: AlertIds, comment: Comment = None, by: As = None,
     store: StoreOption = None, config: ConfigOption = None,
 ) -> None:  # fmt: skip
-    """Declare alerts over. One whose condition holds fires again only after it was over."""
+    """Declare alerts over. One whose condition holds fires again only after it was over.
+
+    Examples:
+      contextframe-monitoring alerts resolve a-0123456789abcdef a-fedcba9876543210
+    """
     _each(ids, lambda desk, one: desk.resolve(one, _by(by), comment), store, config)
 
 
@@ -117,7 +133,11 @@ def reopen(
     ids: AlertIds, comment: Comment = None, by: As = None,
     store: StoreOption = None, config: ConfigOption = None,
 ) -> None:  # fmt: skip
-    """Take back that alerts are over."""
+    """Take back that alerts are over.
+
+    Examples:
+      contextframe-monitoring alerts reopen a-0123456789abcdef -m "it is back"
+    """
     _each(ids, lambda desk, one: desk.reopen(one, _by(by), comment), store, config)
 
 
@@ -128,7 +148,11 @@ def comment_on(
     text: Annotated[str, typer.Argument(help="What to say.")],
     by: As = None, store: StoreOption = None, config: ConfigOption = None,
 ) -> None:  # fmt: skip
-    """Say something about an alert; the history keeps it."""
+    """Say something about an alert; the history keeps it.
+
+    Examples:
+      contextframe-monitoring alerts comment a-0123456789abcdef "the provider is down"
+    """
     _each([alert_id], lambda desk, one: desk.comment(one, text, _by(by)), store, config)
 
 
@@ -156,8 +180,10 @@ def silence(
 
     With --from it begins later: a maintenance window.
 
-    Example: contextframe-monitoring alerts silence rule=slow_response tool=search* --for 2h
-    --reason "index is rebuilt"
+    Examples:
+      contextframe-monitoring alerts silence rule=slow_response --for 2h -m "rebuild"
+      contextframe-monitoring alerts silence tool=a* --from 2030-01-05T22:00 -m "upgrade"
+      contextframe-monitoring alerts silence --end s-0123456789ab
     """
     found = settings(store, config)
     desk = _desk(found)
@@ -190,7 +216,8 @@ def raise_test(
     """Raise an alert that goes the whole way, to see that it arrives. It ends after an hour, or
     with alerts resolve.
 
-    Example: contextframe-monitoring alerts test --severity critical
+    Examples:
+      contextframe-monitoring alerts test --severity critical
     """
     from contextframe_monitoring.alerts.triggering import Trigger
     from contextframe_monitoring.store.machine import SystemClock
