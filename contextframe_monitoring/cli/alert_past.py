@@ -75,7 +75,7 @@ def statistics(
     """Alerts by rule and severity, how long until somebody cares and until they end, what flaps.
 
     Examples:
-      contextframe-monitoring alerts statistics --since 90d
+      contextframe-monitoring alerts statistics --since 30d
     """
     manager, _ = _manager(store, config)
     found = manager.statistics(since, until)
@@ -100,7 +100,6 @@ def backtest(
 
     Examples:
       contextframe-monitoring alerts backtest slow_response --since 30d
-      contextframe-monitoring alerts backtest my-rule.toml --json
     """
     from contextframe_monitoring.cli.alert_rules import tables_of
 

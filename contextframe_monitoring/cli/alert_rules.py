@@ -85,7 +85,7 @@ def create(file: File, store: StoreOption = None, config: ConfigOption = None) -
     """Make the rules of a file, all or none.
 
     Examples:
-      contextframe-monitoring alerts rules create my-rules.toml
+      contextframe-monitoring alerts rules create rules.toml
     """
     for rule in _desk(store, config).create(tables_of(file), _by()):
         console.print(f"{rule.name} is made", markup=False, highlight=False)
@@ -155,7 +155,7 @@ def validate(file: File) -> None:
     """Check the rules of a file without a store.
 
     Examples:
-      contextframe-monitoring alerts rules validate monitoring.toml
+      contextframe-monitoring alerts rules validate rules.toml
     """
     from contextframe_monitoring.alerts.rule_desk import RuleDesk
 

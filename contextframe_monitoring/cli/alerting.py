@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from contextframe_monitoring.cli import alert_channels
 from contextframe_monitoring.cli.alert_past import backtest, history, statistics
 from contextframe_monitoring.cli.alert_rules import rules
 from contextframe_monitoring.cli.options import (
@@ -39,11 +40,12 @@ alerts = typer.Typer(
     help="""Alerts: list, take on, resolve, silence; the rules behind them.
 
     Examples:
-      contextframe-monitoring alerts list
-      contextframe-monitoring alerts rules --format toml
+      contextframe-monitoring alerts list --severity error
+      contextframe-monitoring alerts ack a-17
     """,
 )
 alerts.add_typer(rules, name="rules")
+alerts.command()(alert_channels.channels)
 alerts.command()(history)
 alerts.command()(statistics)
 alerts.command()(backtest)
@@ -80,8 +82,7 @@ def list_alerts(
     """Alerts, those that changed last in front. Exit code 1 when one of them is active.
 
     Examples:
-      contextframe-monitoring alerts list
-      contextframe-monitoring alerts list --status all --severity error --since 120 --json
+      contextframe-monitoring alerts list --status all --severity error
     """
     from contextframe_monitoring.alerts.listing import AlertQuery
 
@@ -108,7 +109,7 @@ def ack(
     """Take alerts on: they escalate no further.
 
     Examples:
-      contextframe-monitoring alerts ack a-0123456789abcdef -m "looking into it"
+      contextframe-monitoring alerts ack a-17 --comment "looking into it"
     """
     _each(ids, lambda desk, one: desk.acknowledge(one, _by(by), comment), store, config)
 
@@ -122,7 +123,7 @@ def resolve(
     """Declare alerts over. One whose condition holds fires again only after it was over.
 
     Examples:
-      contextframe-monitoring alerts resolve a-0123456789abcdef a-fedcba9876543210
+      contextframe-monitoring alerts resolve a-17 a-18
     """
     _each(ids, lambda desk, one: desk.resolve(one, _by(by), comment), store, config)
 
@@ -136,7 +137,7 @@ def reopen(
     """Take back that alerts are over.
 
     Examples:
-      contextframe-monitoring alerts reopen a-0123456789abcdef -m "it is back"
+      contextframe-monitoring alerts reopen a-17
     """
     _each(ids, lambda desk, one: desk.reopen(one, _by(by), comment), store, config)
 
@@ -151,7 +152,7 @@ def comment_on(
     """Say something about an alert; the history keeps it.
 
     Examples:
-      contextframe-monitoring alerts comment a-0123456789abcdef "the provider is down"
+      contextframe-monitoring alerts comment a-17 "the index was being rebuilt"
     """
     _each([alert_id], lambda desk, one: desk.comment(one, text, _by(by)), store, config)
 
@@ -206,6 +207,9 @@ def silence(
 @alerts.command("test")
 @edge
 def raise_test(
+    through: Annotated[
+        str | None, typer.Argument(metavar="[CHANNEL]", help="Send through this one, now.")
+    ] = None,
     severity: Annotated[str, typer.Option("--severity", help="How bad it shall be.")] = "info",
     channel: Annotated[
         list[str] | None, typer.Option("--channel", metavar="NAME", help="Tell these only.")
@@ -213,12 +217,17 @@ def raise_test(
     store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Raise an alert that goes the whole way, to see that it arrives. It ends after an hour, or
-    with alerts resolve.
+    """Send a test notification through a channel, or raise an alert that goes the whole way.
+
+    The alert ends after an hour, or with alerts resolve.
 
     Examples:
+      contextframe-monitoring alerts test ops-slack --config monitoring.toml
       contextframe-monitoring alerts test --severity critical
     """
+    if through is not None:
+        alert_channels.try_it(through, store, config)
+        return
     from contextframe_monitoring.alerts.triggering import Trigger
     from contextframe_monitoring.store.machine import SystemClock
     from contextframe_monitoring.store.store import store_of
