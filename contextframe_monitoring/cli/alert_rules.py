@@ -56,7 +56,9 @@ def list_rules(
     """The rules, where they stand, and what was wrong when they were last evaluated.
 
     Examples:
-      contextframe-monitoring alerts rules --format toml
+      contextframe-monitoring alerts rules
+      contextframe-monitoring alerts rules --defaults
+      contextframe-monitoring alerts rules --format prometheus
     """
     if context.invoked_subcommand is not None:
         return

@@ -182,7 +182,9 @@ def silence(
     With --from it begins later: a maintenance window.
 
     Examples:
-      contextframe-monitoring alerts silence rule=slow_response tool=search* --for 2h
+      contextframe-monitoring alerts silence rule=slow_response --for 2h -m "rebuild"
+      contextframe-monitoring alerts silence tool=a* --from 2030-01-05T22:00 -m "upgrade"
+      contextframe-monitoring alerts silence --end s-0123456789ab
     """
     found = settings(store, config)
     desk = _desk(found)
