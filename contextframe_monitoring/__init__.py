@@ -10,8 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from contextframe_monitoring.alerts.application import AlertManager
+    from contextframe_monitoring.alerts.cost_alerts import CostAlertManager
     from contextframe_monitoring.core.config import MonitoringConfig
     from contextframe_monitoring.core.correlation import carried, correlation_id
+    from contextframe_monitoring.core.cost_thresholds import AlertLevel, CostThresholds
     from contextframe_monitoring.core.errors import MonitoringError
     from contextframe_monitoring.core.pricing_config import (
         BandwidthPricing,
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
         PricingConfig,
         StoragePricing,
     )
+    from contextframe_monitoring.core.rule_words import AlertRule, AlertSeverity, AlertType
     from contextframe_monitoring.export.exporter import MetricsExporter
     from contextframe_monitoring.ingest.collector import MetricsCollector
     from contextframe_monitoring.ingest.correlating import correlation, correlation_meta
@@ -36,8 +40,15 @@ if TYPE_CHECKING:
     from contextframe_monitoring.query.statistics_service import StatisticsService
 
 _HOMES = {
+    "AlertLevel": "core.cost_thresholds",
+    "AlertManager": "alerts.application",
+    "AlertRule": "core.rule_words",
+    "AlertSeverity": "core.rule_words",
+    "AlertType": "core.rule_words",
     "BandwidthPricing": "core.pricing_config",
+    "CostAlertManager": "alerts.cost_alerts",
     "CostCalculator": "ingest.cost",
+    "CostThresholds": "core.cost_thresholds",
     "LLMPricing": "core.pricing_config",
     "MetricsCollector": "ingest.collector",
     "MetricsExporter": "export.exporter",
@@ -63,8 +74,15 @@ _HOMES = {
 }
 
 __all__ = [
+    "AlertLevel",
+    "AlertManager",
+    "AlertRule",
+    "AlertSeverity",
+    "AlertType",
     "BandwidthPricing",
+    "CostAlertManager",
     "CostCalculator",
+    "CostThresholds",
     "LLMPricing",
     "LogBridge",
     "MetricsCollector",

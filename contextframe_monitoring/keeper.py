@@ -23,6 +23,7 @@ from contextframe_monitoring.core.trusted_time import TrustedTime
 from contextframe_monitoring.duties import Duties, Duty
 from contextframe_monitoring.export.keeping import counted_before, export_duties
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
+from contextframe_monitoring.store.alert_book import AlertBook
 from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
@@ -32,6 +33,7 @@ from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
 from contextframe_monitoring.store.maintenance import Maintenance, Wishes, no_expiry
+from contextframe_monitoring.store.notification_erasure import erase_notifications
 from contextframe_monitoring.store.purge import Purged, purge
 from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
@@ -240,6 +242,8 @@ class Keeper:
         selection = whole_buckets(selection, kept, Removals(engine).cutoffs())
         forgotten = forget(engine, selection)
         TotalsBook(engine).clear()
+        erase_notifications(engine, selection)
+        AlertBook(engine).forget(selection)
         found = purge(
             self.store.tables,
             self._ledger,
@@ -345,7 +349,7 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
             attributes=tuple(config.rollup_attributes), groups_max=config.rollup_groups_max
         ),
         sampling=Sampling(rate=config.sample_rate, slow_ms=config.slow_query_threshold_ms),
-        duties=export_duties(store.uri, config),
+        duties=_duties_of(store.uri, config),
         before_expiry=counted_before(store, config),
     )
 
@@ -353,6 +357,27 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
 def _archive(retention: RetentionSettings) -> Archive | None:
     path = retention.archive_path
     return None if path is None else Archive(Path(path).expanduser().absolute())
+
+
+def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Duty]]:
+    """Return what a configuration wants done, each with a store of its own: they are threads."""
+    made: dict[str, Callable[[], Duty]] = {**export_duties(uri, config)}
+
+    def notifications() -> Duty:
+        from contextframe_monitoring.alerts.dispatcher import dispatcher_of
+
+        return dispatcher_of(uri, config)
+
+    def alerts() -> Duty:
+        from contextframe_monitoring.alerts.duty import AlertDuty
+
+        return AlertDuty(Store(uri, spool_path=config.spool_path), config)
+
+    if config.channels:
+        made["notifications"] = notifications
+    if config.alerts.evaluate and config.enabled:
+        made["alerts"] = alerts
+    return made
 
 
 def drain_once(store: Store, config: MonitoringConfig | None = None) -> int:

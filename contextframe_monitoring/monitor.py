@@ -26,6 +26,7 @@ from contextframe_monitoring.store.machine import SystemClock
 from contextframe_monitoring.store.settings import load_config
 
 if TYPE_CHECKING:
+    from contextframe_monitoring.alerts.application import AlertManager
     from contextframe_monitoring.core.reports import CostReport, PerformanceSummary
     from contextframe_monitoring.core.status import StatusReport, VerifyReport
     from contextframe_monitoring.export.exporter import Exported, MetricsExporter
@@ -179,6 +180,13 @@ class Monitor:
         """Sample this process if `[resources] sample_seconds` have passed; for a thread of ours."""
         seconds = self.config.resources.sample_seconds
         self.performance.resources.due(seconds, self.loop_lag.seconds)
+
+    @cached_property
+    def alerts(self) -> AlertManager:
+        """Alerts and their rules: what fires, who takes it on, and alerts of the program's own."""
+        from contextframe_monitoring.alerts.application import AlertManager
+
+        return AlertManager(self.store, self.config, self.clock)
 
     def drain(self) -> int:
         """Drain the spools into the tables, unless a keeper does it already; return the records

@@ -14,7 +14,7 @@ import pytest
 
 from contextframe_monitoring import Monitor, MonitoringConfig
 from contextframe_monitoring.core.errors import InvalidError, NotFoundError, UnknownKeyError
-from contextframe_monitoring.store.schemas import RAW_TABLES
+from contextframe_monitoring.store.schemas import METRIC_TABLES
 from tests.clocks import NOW_US, ManualClock
 
 START = dt.datetime.fromtimestamp(NOW_US / 1e6, dt.UTC)
@@ -109,7 +109,7 @@ async def test_every_kind_of_fact_reaches_its_table_once(monitor: Monitor) -> No
         "complete": True, "recorded": 7, "stored": 7, "waiting": 0, "expired": 0, "duplicates": 0,
         "gaps": 0, "lost": {},
     }  # fmt: skip
-    rows = {name: _rows(monitor.store.uri, name) for name in RAW_TABLES}
+    rows = {name: _rows(monitor.store.uri, name) for name in METRIC_TABLES}
     assert [r["metric_type"] for r in rows["usage_metrics"]] == [
         "document_access", "query", "event", "custom",
     ]  # fmt: skip

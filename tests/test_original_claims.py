@@ -26,7 +26,7 @@ from contextframe_monitoring import Monitor, instrument
 from contextframe_monitoring.ingest.performance import PENDING_MAX
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.mcp.server import build_server
-from contextframe_monitoring.store.schemas import RAW_TABLES
+from contextframe_monitoring.store.schemas import METRIC_TABLES
 from tests.clocks import NOW_US, ManualClock
 
 NOW = dt.datetime.fromtimestamp(NOW_US / 1e6, dt.UTC)
@@ -71,7 +71,7 @@ async def test_a_flush_writes_lance_tables(monitor: Monitor) -> None:
     await monitor.cost.track_llm_usage("openai", "gpt-4", 1000, 500)
     assert await monitor.flush() == 3
     tables = lancedb.connect(monitor.store.uri)
-    assert [tables.open_table(name).count_rows() for name in RAW_TABLES] == [1, 1, 1]
+    assert [tables.open_table(name).count_rows() for name in METRIC_TABLES] == [1, 1, 1]
 
 
 _KILLED = """

@@ -57,7 +57,7 @@ def test_the_wheel_holds_the_package_its_data_and_nothing_else(unpacked: Path) -
     source = {
         name
         for name in _texts(REPOSITORY / PACKAGE)
-        if name.endswith((".py", ".typed")) and not name.startswith("_data/")
+        if name.endswith((".py", ".typed", ".toml")) and not name.startswith("_data/")
     }
     data = {f"_data/{kind}/{name}" for kind in ("pricing", "schemas")
             for name in _texts(REPOSITORY / kind)}  # fmt: skip

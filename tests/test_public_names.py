@@ -25,6 +25,14 @@ NAMES = {
     "LLMPricing",
     "OperationContext",
     "StoragePricing",
+    # alerts, in the words of the seeds
+    "AlertLevel",
+    "AlertManager",
+    "AlertRule",
+    "AlertSeverity",
+    "AlertType",
+    "CostAlertManager",
+    "CostThresholds",
     # the statistics seed
     "StatisticsService",
     # log lines, and what makes requests, calls and queries operations

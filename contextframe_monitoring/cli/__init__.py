@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from contextframe_monitoring.cli.alerting import alerts
 from contextframe_monitoring.cli.benching import bench
 from contextframe_monitoring.cli.demo import demo
 from contextframe_monitoring.cli.doctor import doctor
@@ -38,6 +39,7 @@ app.command(context_settings={"ignore_unknown_options": True})(wrap)
 app.add_typer(report, name="report")
 app.command("import")(import_transcripts)
 app.command()(verify)
+app.add_typer(alerts, name="alerts")
 app.add_typer(prices, name="prices")
 app.command()(reconcile)
 app.command()(export)

@@ -70,7 +70,8 @@ def logs(
     """Show what was logged: the lines of one request with the rows that it left, or lines by level,
     message or any key.
 
-    Example: contextframe-monitoring logs --correlation-id 4bf92f3577b34da6a3ce929d0e0e4736
+    Examples:
+      contextframe-monitoring logs --correlation-id 4bf92f3577b34da6a3ce929d0e0e4736
     """
     from contextframe_monitoring.core.queries import filters
     from contextframe_monitoring.core.windows import parse_window

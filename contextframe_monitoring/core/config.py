@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
 from contextframe_monitoring.core.grouping import ATTRIBUTES_MAX, GROUPS_MAX
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
-TABLES = ("targets",)
+TABLES = ("targets", "channels")
 """Keys that hold tables by name; what those may hold is checked where it is described."""
 _KIB, _MIB = 1 << 10, 1 << 20
 
@@ -129,6 +130,10 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     budget: BudgetSettings = BudgetSettings()
     """What may be spent."""
+    alerts: AlertSettings = AlertSettings()
+    """How alert rules are evaluated, and how alerts reach people."""
+    alert_rules: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    """Alert rules, one table each: see `alerts rules --defaults` for the ones that are there."""
     retention: RetentionSettings = RetentionSettings()
     """How long it is kept."""
     logging: LoggingSettings = LoggingSettings()
@@ -137,15 +142,30 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """How often `serve` and `keep` sample what they use of the machine."""
     targets: dict[str, Any] = {}
     """Where metrics are sent: a table `[targets.NAME]` for each (`core.target_settings`)."""
+    channels: dict[str, Any] = {}
+    """Where notifications go: a table `[channels.NAME]` for each
+    (`core.channel_settings.Channel`).
+    """
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
         if self.targets:
             msgspec.structs.force_setattr(self, "targets", _targets(self.targets, "targets"))
         check_values(self, _field_types())
+        if self.alert_rules:
+            from contextframe_monitoring.core.rule_tables import rules_of
+
+            rules_of(self.alert_rules, "alert rule")
         names = self.rollup_attributes
         if len(names) > ATTRIBUTES_MAX or not all(map(str.isprintable, names)) or "" in names:
             raise InvalidError("rollup_attributes", names, f"at most {ATTRIBUTES_MAX} names")
+        named = self.alerts.named_channels()
+        if self.channels or named:
+            from contextframe_monitoring.core.channel_settings import channels_from, check_names
+
+            channels = channels_from(self.channels, "channels")
+            check_names(channels, named)
+            msgspec.structs.force_setattr(self, "channels", channels)
 
 
 def targets_of(config: MonitoringConfig) -> dict[str, Target]:
@@ -211,6 +231,10 @@ def config_from(
             found[name] = _section(name, {**table, **given.get(name, {})}, kind, where)
     if "targets" in values:
         found["targets"] = _targets(values["targets"], where)
+    if "channels" in values:
+        from contextframe_monitoring.core.channel_settings import channels_from
+
+        found["channels"] = channels_from(values["channels"], where)
     return MonitoringConfig(**found)
 
 

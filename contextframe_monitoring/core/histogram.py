@@ -149,6 +149,18 @@ def _count(flat: Integers, cells: Integers, counts: Any) -> None:
         np.add.at(flat, cells, counts.astype(np.int64))
 
 
+def above(packed: Packed, limit: float) -> Integers:
+    """Return how many values of each packed histogram are above a limit: those of the bucket that
+    holds it all or none, as its middle is.
+    """
+    sizes = np.diff(packed.offsets) // RECORD.itemsize
+    records = _records(packed)
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    is_above = middle_of(records["bucket"]) > limit
+    counts = records["count"][is_above].astype(np.float64)  # exact below 2**53
+    return np.bincount(owners[is_above], counts, len(sizes)).astype(np.int64)
+
+
 def regrouped(packed: Packed, groups: Integers, group_count: int) -> Packed:
     """Return one packed histogram for each group: the sum of those with that number in `groups`.
 

@@ -1,4 +1,4 @@
-"""The facts that are recorded: frozen, written once, each bound for one of the three tables.
+"""The facts that are recorded: frozen, written once, each bound for one of the four tables.
 
 A record is a msgspec struct instead of a dataclass: the same frozen keyword-only shape, but built
 and encoded in under half a microsecond, and checked when it is decoded. Its fields are positional
@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+
+from contextframe_monitoring.core.alert import AlertAction, AlertState, Severity
 
 Status = Literal["success", "error", "timeout", "cancelled", "input_required"]
 STATUSES: tuple[Status, ...] = ("success", "error", "timeout", "cancelled", "input_required")
@@ -160,4 +162,34 @@ class CostRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=
     attributes: tuple[str, ...] = ()
 
 
-Record = OperationRecord | UsageRecord | EventRecord | MetricRecord | CostRecord
+class AlertRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False, tag=6):
+    """One entry in the history of an alert (alert_events): what happened to it, and how it stood
+    then. `(alert_id, revision)` names the entry; `groups` are `dimension=value`.
+    """
+
+    time_us: int
+    alert_id: str
+    revision: int
+    action: AlertAction
+    rule: str
+    signal: str
+    severity: Severity
+    state: AlertState
+    message: str
+    groups: tuple[str, ...] = ()
+    unit: str = ""
+    threshold: float | None = None
+    actual: float | None = None
+    actor: str | None = None
+    note: str | None = None
+    incident_id: str | None = None
+    created_us: int | None = None
+    fired_us: int | None = None
+    acknowledged_us: int | None = None
+    resolved_us: int | None = None
+    origin: Origin = NOWHERE
+    correlation_id: str | None = None
+    attributes: tuple[str, ...] = ()
+
+
+Record = OperationRecord | UsageRecord | EventRecord | MetricRecord | CostRecord | AlertRecord

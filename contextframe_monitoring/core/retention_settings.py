@@ -18,6 +18,8 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Raw operations; None: `metrics_retention_days`."""
     cost_days: _Days | None = None
     """Raw costs; None: `metrics_retention_days`."""
+    alerts_days: _Days = 365
+    """The history of alerts."""
     rollup_1m_days: _Days = 14
     """Rollups of one minute."""
     rollup_15m_days: _Days = 90
@@ -36,6 +38,7 @@ def days_by_table(settings: RetentionSettings, raw_days: int) -> dict[str, int]:
         "usage_metrics": settings.usage_days or raw_days,
         "performance_metrics": settings.performance_days or raw_days,
         "cost_metrics": settings.cost_days or raw_days,
+        "alert_events": settings.alerts_days,
         "rollup_1m": settings.rollup_1m_days,
         "rollup_15m": settings.rollup_15m_days,
         "rollup_1h": settings.rollup_1h_days,

@@ -101,6 +101,9 @@ def say_status(report: StatusReport) -> Said:
         f"{report.undrained_frames:,} waiting, {lost:,} lost"
     )
     lines = [f"{finding.problem}; {finding.remedy}" for finding in report.findings]
+    if report.alerts.active:
+        firing = ", ".join(f"{count} {name}" for name, count in report.alerts.active.items())
+        lines.insert(0, f"alerts firing: {firing}")
     lines += [_writer(writer) for writer in report.writers if writer.alive]
     lines += [_resources(use) for use in report.resources]
     return Said(headline, lines)

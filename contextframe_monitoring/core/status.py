@@ -101,6 +101,19 @@ class TargetStatus(_Shape):
     rejected: int = Field(description="what the target refused for good")
 
 
+class AlertingStatus(_Shape):
+    """The evaluation of alert rules, and what fires."""
+
+    evaluated_at: str | None = Field(description="when rules were last evaluated")
+    host: str | None
+    pid: int | None
+    seconds: float | None = Field(description="what the last evaluation took")
+    rules: int = Field(description="rules that were evaluated")
+    groups: int
+    problems: dict[str, str] = Field(description="what is wrong with single rules")
+    active: dict[str, int] = Field(description="firing alerts by severity")
+
+
 class StatusReport(_Shape):
     """How the monitor itself is doing."""
 
@@ -118,6 +131,7 @@ class StatusReport(_Shape):
     connections: int
     keeper: KeeperStatus
     targets: list[TargetStatus] = Field(description="where metrics are sent, failing ones first")
+    alerts: AlertingStatus
     quarantined: list[str] = Field(description="damaged spool segments that were kept aside")
     unmatched_operations: dict[str, int] = Field(
         description="ends without a start, second ends, starts never ended"

@@ -192,6 +192,12 @@ def window_between(start: datetime, end: datetime, *, now_us: int, timezone: str
     )
 
 
+def span_us(text: str) -> int | None:
+    """Return the length of a span such as 30s, 5m or 7d in microseconds; None when it is none."""
+    found = _SPAN.fullmatch(text)
+    return None if found is None else int(found[1]) * _UNIT_US[found[2]]
+
+
 def day_start_us(day: date, timezone: str) -> int:
     """Return the first moment of a local day, whatever the clocks do around midnight."""
     midnight = datetime.combine(day, time(), zone(timezone))

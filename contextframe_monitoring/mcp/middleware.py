@@ -270,11 +270,9 @@ class MonitorMiddleware:
                 tokens_estimated=self._estimates and (written is not None or read is not None),
                 correlation_id=_correlation_id(ctx),
             )
+            self._put(ctx, connection, outcome, record)
             if outcome is SUCCESS:
-                self.recorder.record(record)
                 self._learn(ctx, target, result, record)
-            else:
-                self._put(ctx, connection, outcome, record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
 

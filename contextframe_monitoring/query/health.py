@@ -16,6 +16,7 @@ from contextframe_monitoring.core.status import (
     StatusReport,
     WriterStatus,
 )
+from contextframe_monitoring.query.alerting import alerting_findings, alerting_status
 from contextframe_monitoring.query.resources import resource_uses
 from contextframe_monitoring.query.target_health import target_findings, target_statuses
 from contextframe_monitoring.store.ledger import KeeperState
@@ -52,7 +53,10 @@ def status_report(
     quarantined = _quarantined(store)
     lag = lag_seconds(snapshot, now_us)
     targets = target_statuses(store, config)
-    findings = _findings(config, keeper, lost, quarantined, lag) + target_findings(targets)
+    alerting = alerting_status(store)
+    findings = _findings(config, keeper, lost, quarantined, lag)
+    findings += alerting_findings(alerting, store, config, now_us)
+    findings += target_findings(targets)
     return StatusReport(
         status="disabled" if not config.enabled else "degraded" if findings else "ok",
         enabled=config.enabled,
@@ -68,6 +72,7 @@ def status_report(
         connections=sum(w.connections for w in writers),
         keeper=keeper,
         targets=targets,
+        alerts=alerting,
         quarantined=quarantined[:WRITERS_LISTED_MAX],
         unmatched_operations=_unmatched(snapshot),
         rollup_others={} if store.folds is None else store.folds.others(),

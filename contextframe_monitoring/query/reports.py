@@ -11,7 +11,11 @@ from typing import Any
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.cursor import decode_cursor
-from contextframe_monitoring.core.queries import ReportQuery
+from contextframe_monitoring.core.queries import (
+    EXACT_ROWS_LIMIT,
+    EXACT_ROWS_MAX,
+    ReportQuery,
+)
 from contextframe_monitoring.core.reports import (
     CostReport,
     PerformanceReport,
@@ -59,6 +63,7 @@ class Reports:
         where: Mapping[str, str] | None = None,
         limit: int = 20,
         include_own: bool = False,
+        exact: bool = False,
         cursor: str | None = None,
     ) -> ReportQuery:
         """Return the question that these words mean; a cursor stands for all of them."""
@@ -76,6 +81,8 @@ class Reports:
             where=where or {},
             limit=limit,
             include_own=include_own,
+            exact=exact,
+            exact_rows_max=EXACT_ROWS_LIMIT if exact else EXACT_ROWS_MAX,
         )
 
     def performance(self, query: ReportQuery) -> PerformanceReport:

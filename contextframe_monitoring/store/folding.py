@@ -23,7 +23,7 @@ from contextframe_monitoring.store.levels import LEVELS, Level, coarser
 from contextframe_monitoring.store.merging import merged
 from contextframe_monitoring.store.remaking import remake_all
 from contextframe_monitoring.store.removals import Removals
-from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_SCHEMA
+from contextframe_monitoring.store.schemas import METRIC_TABLES, ROLLUP_SCHEMA
 from contextframe_monitoring.store.tables import Tables, time_literal
 
 ROWS_PER_MERGE = 200_000
@@ -156,7 +156,7 @@ class Fold:
         since = time_literal(self._removals.cutoffs().get(minutes, 0))
         where = f"batch <= {done} AND timestamp >= {since}"
         if not self._tables.count(minutes) and any(
-            self._tables.count(name, where) for name in RAW_TABLES
+            self._tables.count(name, where) for name in METRIC_TABLES
         ):
             for level in self._levels[1:]:
                 if marks.get(level.name, done) < done:

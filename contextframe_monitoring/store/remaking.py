@@ -23,7 +23,7 @@ from contextframe_monitoring.store.merging import merged
 from contextframe_monitoring.store.removals import Removal
 from contextframe_monitoring.store.rollup import rollup_rows
 from contextframe_monitoring.store.sampling import unsampled
-from contextframe_monitoring.store.schemas import PERFORMANCE, RAW_TABLES, ROLLUP_SCHEMA, SCHEMAS
+from contextframe_monitoring.store.schemas import METRIC_TABLES, PERFORMANCE, ROLLUP_SCHEMA, SCHEMAS
 from contextframe_monitoring.store.tables import Tables, time_literal
 
 HOUR_US = 3_600_000_000
@@ -52,7 +52,7 @@ def _is_kept(level: Level, kept: Collection[str]) -> bool:
 def selected_hours(tables: Tables, selection: Selection, batch: int) -> list[int]:
     """Return the hours, as microseconds since the epoch, that selected raw rows lie in."""
     hours: set[int] = set()
-    for name in RAW_TABLES:
+    for name in METRIC_TABLES:
         for rows in tables.scan(name, ["timestamp"], where=condition(name, selection, batch)):
             moments = pc.divide(rows.column(0).cast(pa.int64()), HOUR_US)
             hours.update(pc.unique(moments).to_pylist())
@@ -167,7 +167,7 @@ def _from_raw(
             ),
             SCHEMAS[name],
         )
-        for name in RAW_TABLES
+        for name in METRIC_TABLES
     }
     raw[PERFORMANCE] = unsampled(raw[PERFORMANCE])
     bound = Bound(grouping.groups_max)

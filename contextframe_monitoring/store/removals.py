@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from contextframe_monitoring.core.selection import Selection
-from contextframe_monitoring.store.schemas import RAW_TABLES
+from contextframe_monitoring.store.schemas import METRIC_TABLES
 from contextframe_monitoring.store.state import metadata
 
 RETENTION, PURGE, SAMPLED = "retention", "purge", "sampled"
@@ -120,7 +120,7 @@ class Removals:
     def raw_cutoff_us(self) -> int:
         """Return from which time on all raw tables hold everything, 0 for ever."""
         cutoffs = self.cutoffs()
-        return max((cutoffs.get(name, 0) for name in RAW_TABLES), default=0)
+        return max((cutoffs.get(name, 0) for name in METRIC_TABLES), default=0)
 
     def raise_cutoff(self, name: str, cutoff_us: int) -> None:
         """Say that a table holds nothing before a time, or not all of it."""

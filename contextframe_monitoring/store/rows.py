@@ -1,4 +1,4 @@
-"""Frames become rows: one decode, then one Arrow table for each of the three raw tables."""
+"""Frames become rows: one decode, then one Arrow table for each of the raw tables."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from contextframe_monitoring.core.money import NANO_PER_USD
 from contextframe_monitoring.core.records import (
+    AlertRecord,
     CostRecord,
     EventRecord,
     MetricRecord,
@@ -21,7 +22,13 @@ from contextframe_monitoring.core.records import (
     Record,
     UsageRecord,
 )
-from contextframe_monitoring.store.schemas import COST, PERFORMANCE, SCHEMAS, USAGE
+from contextframe_monitoring.store.schemas import (
+    ALERT_EVENTS,
+    COST,
+    PERFORMANCE,
+    SCHEMAS,
+    USAGE,
+)
 
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
 TIME_US_MAX = 253_402_300_799_999_999
@@ -106,6 +113,19 @@ _COLUMNS: dict[type, tuple[str, dict[str, _Getter]]] = {
             "amount_usd": lambda r: (
                 None if r.amount_nano_usd is None else r.amount_nano_usd / NANO_PER_USD
             ),
+        },
+    ),
+    AlertRecord: (
+        ALERT_EVENTS,
+        {
+            **_same(
+                "alert_id", "revision", "action", "rule", "signal", "severity", "state", "message",
+                "groups", "unit", "threshold", "actual", "actor", "note", "incident_id",
+            ),
+            **{
+                f"{name}_at": operator.attrgetter(f"{name}_us")
+                for name in ("created", "fired", "acknowledged", "resolved")
+            },
         },
     ),
 }  # fmt: skip

@@ -24,7 +24,9 @@ _STRINGS = pa.list_(pa.string())
 
 USAGE, PERFORMANCE, COST = "usage_metrics", "performance_metrics", "cost_metrics"
 ROLLUP_1M, ROLLUP_15M, ROLLUP_1H, ROLLUP_1D = "rollup_1m", "rollup_15m", "rollup_1h", "rollup_1d"
-RAW_TABLES = (USAGE, PERFORMANCE, COST)
+ALERT_EVENTS = "alert_events"
+METRIC_TABLES = (USAGE, PERFORMANCE, COST)
+RAW_TABLES = (*METRIC_TABLES, ALERT_EVENTS)
 ROLLUP_TABLES = (ROLLUP_1M, ROLLUP_15M, ROLLUP_1H, ROLLUP_1D)
 TABLES = (*RAW_TABLES, *ROLLUP_TABLES)
 
@@ -130,6 +132,32 @@ COST_SCHEMA = _schema(
     *_COMMON,
 )
 
+ALERT_EVENTS_SCHEMA = _schema(
+    _field("timestamp", TIME, "when it happened", required=True),
+    _field("alert_id", pa.string(), "alert that it happened to"),
+    _field("revision", pa.int64(), "with alert_id: identity of the entry; grows over all alerts"),
+    _field("action", LABEL, "fired | resolved | acknowledged | reopened | commented | renewed | "
+                            "escalated"),
+    _field("rule", LABEL, "name of the rule"),
+    _field("signal", LABEL, "what the rule watches"),
+    _field("severity", LABEL, "info | warning | error | critical"),
+    _field("state", LABEL, "firing | resolved, after it"),
+    _field("message", pa.string(), "one bounded line"),
+    _field("groups", _STRINGS, "dimension=value"),
+    _field("unit", LABEL, "unit of threshold and actual"),
+    _field("threshold", pa.float64(), "bound of the rule"),
+    _field("actual", pa.float64(), "value of the signal"),
+    _field("actor", LABEL, "who did it; rule when nobody did"),
+    _field("note", pa.string(), "comment or reason"),
+    _field("incident_id", pa.string(), "alerts that belong together share it"),
+    _field("created_at", TIME, "when it was first pending"),
+    _field("fired_at", TIME, "when it fired"),
+    _field("acknowledged_at", TIME, "when somebody took it on"),
+    _field("resolved_at", TIME, "when it was over"),
+    _field("agent_id", LABEL, "agent that it is about, where the rule tells agents apart"),
+    *_COMMON,
+)  # fmt: skip
+
 ROLLUP_KEYS = (
     "server", "environment", "agent_id", "operation_type", "target", "status", "error_type",
     "direction", "kind", "metric_type", "operation", "category", "outcome", "resource", "unit",
@@ -139,7 +167,7 @@ ROLLUP_KEYS = (
 
 ROLLUP_SUMS = (
     "count", "weight", "duration_count", "request_bytes", "result_bytes", "request_tokens",
-    "result_tokens", "unknown_cost", "nano_usd", "input_tokens", "cache_read_tokens",
+    "result_tokens", "value_count", "unknown_cost", "nano_usd", "input_tokens", "cache_read_tokens",
     "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens",
 )  # fmt: skip
 """Integer measures that merge by addition."""
@@ -152,6 +180,7 @@ ROLLUP_SCHEMA = _schema(
     _field("attributes", pa.string(), "chosen key=value pairs, joined by newlines"),
     *(_field(name, pa.int64(), "sum over the rows") for name in ROLLUP_SUMS),
     _field("sum", pa.float64(), "sum of durations (ms) or values"),
+    _field("value_sum", pa.float64(), "sum of the values of uses"),
     _field("min", pa.float64(), "smallest duration or value"),
     _field("max", pa.float64(), "largest duration or value"),
     _field("zeros", pa.int64(), "durations or values that are not above 0"),
@@ -165,6 +194,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     USAGE: USAGE_SCHEMA,
     PERFORMANCE: PERFORMANCE_SCHEMA,
     COST: COST_SCHEMA,
+    ALERT_EVENTS: ALERT_EVENTS_SCHEMA,
     **dict.fromkeys(ROLLUP_TABLES, ROLLUP_SCHEMA),
 }
 

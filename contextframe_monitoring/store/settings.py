@@ -22,6 +22,7 @@ from contextframe_monitoring.core.errors import (
 )
 
 FILE_BYTES_MAX = 1 << 20
+_RULE = re.compile(r"alert rule '([^']*)'")
 
 
 def load_config(path: str | None, environ: Mapping[str, str], **overrides: Any) -> MonitoringConfig:
@@ -42,6 +43,10 @@ def load_config(path: str | None, environ: Mapping[str, str], **overrides: Any) 
         where = f"{path}, line {_line_of(error.key, text)}"
         raise UnknownKeyError(error.key, error.known, where) from None
     except InvalidError as error:
+        rule = _RULE.match(error.name)
+        if path is not None and rule is not None:
+            place = f"{path}, line {_line_saying(rule[1], text)}: {error.name}"
+            raise InvalidError(place, error.value, error.allowed) from None
         if error.name.partition(".")[0] not in values:
             raise
         place = f"{path}, line {_line_of(error.name, text)}: {error.name}"
@@ -81,6 +86,12 @@ def _table_of(path: str, text: str) -> dict[str, Any]:
         lines = [*text.splitlines(), ""]
         culprit = lines[min(line, len(lines)) - 1]
         raise InvalidError(f"{path}, line {line}", culprit, f"not TOML: {error}") from None
+
+
+def _line_saying(name: str, text: str) -> int:
+    """Return the number of the line that gives a rule its name."""
+    found = re.search(rf"^\s*name\s*=\s*[\"']{re.escape(name)}[\"']", text, re.MULTILINE)
+    return text.count("\n", 0, found.end()) + 1 if found else 1
 
 
 def _line_of(key: str, text: str) -> int:

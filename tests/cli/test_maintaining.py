@@ -16,6 +16,7 @@ import pytest
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.query.completeness import verify
 from contextframe_monitoring.store.levels import LEVELS
+from contextframe_monitoring.store.maintenance import size_bytes
 from contextframe_monitoring.store.requests import Requests
 from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_1D, ROLLUP_SCHEMA
 from contextframe_monitoring.store.store import Store
@@ -27,7 +28,7 @@ from tests.store.summed import assert_levels_are_raw
 STEPS = [
     "drain",
     "fold",
-    *(f"retention {name}" for name in ("usage_metrics", "performance_metrics", "cost_metrics")),
+    *(f"retention {name}" for name in RAW_TABLES),
     *(f"retention {level.table}" for level in LEVELS),
     *(f"compact {name}" for name in (*RAW_TABLES, *(level.table for level in LEVELS))),
 ]
@@ -65,7 +66,7 @@ def test_a_store_that_nobody_keeps_is_looked_after_here_and_now(store: Store) ->
     assert done.returncode == 0
     found = json.loads(done.stdout)
     assert (found["by"], found["steps"], found["bytes_before"]) == ("this process", STEPS, 0)
-    assert found["bytes_after"] == store.tables.size_bytes()
+    assert found["bytes_after"] == size_bytes(store.tables)
     assert len(stored_in(store)) == 100
     assert store.folds is not None
     assert store.folds.watermarks() == {"15m": 1, "1h": 1, "1d": 1}

@@ -93,7 +93,8 @@ def test_it_asks_and_does_nothing_when_the_answer_is_no(store: str) -> None:
     assert done.returncode == 1
     assert done.stdout == (
         "would take out records of session ann-0: 1 rows"
-        " (0 of usage_metrics, 1 of performance_metrics, 0 of cost_metrics)\n"
+        " (0 of usage_metrics, 1 of performance_metrics, 0 of cost_metrics, "
+        "0 of alert_events)\n"
         "- the rollups of 1 hour(s) are made anew\n"
         f"Erase this from {store} for good? [y/N]: n\n"
         "nothing was changed\n"

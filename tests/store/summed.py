@@ -13,7 +13,7 @@ from contextframe_monitoring.core.histogram import RECORD
 from contextframe_monitoring.store.levels import LEVELS, Level
 from contextframe_monitoring.store.rollup import rollup_rows
 from contextframe_monitoring.store.schemas import (
-    RAW_TABLES,
+    METRIC_TABLES,
     ROLLUP_KEYS,
     ROLLUP_SCHEMA,
     ROLLUP_SUMS,
@@ -65,7 +65,7 @@ def of_raw(store: Store) -> list[pa.RecordBatch]:
     """Return the rollup rows of everything that stands in the raw tables."""
     raw = {
         name: pa.Table.from_batches(store.tables.scan(name, SCHEMAS[name].names), SCHEMAS[name])
-        for name in RAW_TABLES
+        for name in METRIC_TABLES
     }
     return list(rollup_rows(raw, 0).to_batches())
 

@@ -17,9 +17,10 @@ from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.query.completeness import verify
+from contextframe_monitoring.store.compaction import LAG_US
 from contextframe_monitoring.store.levels import LEVELS, Level
 from contextframe_monitoring.store.purge import Purged
-from contextframe_monitoring.store.schemas import TABLES
+from contextframe_monitoring.store.schemas import ALERT_EVENTS, METRIC_TABLES, TABLES
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
 from tests.clocks import DAY_US, NOW_US, ManualClock
@@ -131,7 +132,7 @@ def test_an_agent_goes_from_every_byte_of_the_store(store: Store, recorder: Reco
     record(recorder, 2, GHOST, GHOST_SESSION)
     assert holders(store, GHOST, GHOST_SESSION)
     found = purged(store, Selection(agent_id=GHOST))
-    assert found.rows == {"usage_metrics": 26, "performance_metrics": 26, "cost_metrics": 26}
+    assert found.rows == {**dict.fromkeys(METRIC_TABLES, 26), ALERT_EVENTS: 0}
     assert found.waiting == 6
     assert found.frames_blotted == 78
     assert holders(store, GHOST, GHOST_SESSION) == []
@@ -145,7 +146,7 @@ def test_a_session_goes_and_its_hours_are_rolled_up_anew(store: Store, recorder:
     record(recorder, 30, "bob", GHOST_SESSION)
     record(recorder, 10, "bob", GHOST_SESSION, days_ago=3)
     found = purged(store, Selection(session_id=GHOST_SESSION))
-    assert found.rows == {"usage_metrics": 40, "performance_metrics": 40, "cost_metrics": 40}
+    assert found.rows == {**dict.fromkeys(METRIC_TABLES, 40), ALERT_EVENTS: 0}
     assert (found.rollup_rows, found.rollup_hours, found.rollup_hours_kept) == (None, 2, 0)
     assert holders(store, GHOST_SESSION) == []
     assert proof(store) == (90, 120, True)
@@ -157,8 +158,10 @@ def test_rollups_beyond_the_retention_keep_what_a_session_added(
     store: Store, recorder: Recorder
 ) -> None:
     record(recorder, 5, "bob", "s1", days_ago=40)
-    keeper = Keeper(store, ManualClock(), retention_days=30)
+    clock = ManualClock()
+    keeper = Keeper(store, clock, retention_days=30)
     keeper.tick()
+    clock.pass_ms(LAG_US / 1000)
     keeper.compact()
     keeper.release()
     record(recorder, 5, "bob", "s2", days_ago=41)  # late: its raw rows stand, those beside are gone
@@ -174,12 +177,12 @@ def test_time_goes_from_rows_and_rollups(store: Store, recorder: Recorder) -> No
     record(recorder, 20, days_ago=3)
     record(recorder, 20, days_ago=1)
     found = purged(store, Selection(before_us=NOW_US - 2 * DAY_US))
-    assert found.rows == {"usage_metrics": 20, "performance_metrics": 20, "cost_metrics": 20}
+    assert found.rows == {**dict.fromkeys(METRIC_TABLES, 20), ALERT_EVENTS: 0}
     assert found.rollup_rows == 18
     assert proof(store) == (60, 60, True)
     assert rolled_up(store) == 60
     assert purged(store, Selection(before_us=NOW_US - 2 * DAY_US)).rows == dict.fromkeys(
-        ("usage_metrics", "performance_metrics", "cost_metrics"), 0
+        (*METRIC_TABLES, ALERT_EVENTS), 0
     )
     assert proof(store) == (60, 60, True)
 
@@ -376,3 +379,29 @@ def test_whatever_is_purged_the_rest_stands_and_the_sums_agree(
     total = sum(run[3] for run in runs)
     assert proof(store) == (3 * len(left), 3 * (total - len(left)), True)
     assert_levels_are_raw(store)
+
+
+def test_alerts_about_an_agent_go_with_it(store: Store) -> None:
+    from contextframe_monitoring.core.alert import Alert
+    from contextframe_monitoring.core.rule_step import Memory
+    from contextframe_monitoring.store.alert_book import AlertBook, Entry, Place
+
+    book = AlertBook(store.create())
+    made = [
+        Alert(
+            alert_id=f"a-{name}", rule="Errors", signal="error_rate", group={"agent": name},
+            severity="error", state="firing", message="m", threshold=0.1, actual=0.5,
+            created_us=NOW_US, changed_us=NOW_US, revision=0,
+        )
+        for name in (GHOST, "bob")
+    ]  # fmt: skip
+    memories = {
+        Place("Errors", (name,)): Memory(state="firing", since_us=NOW_US, alert_id=f"a-{name}")
+        for name in (GHOST, "bob")
+    }
+    book.change((), lambda _: [Entry(alert, "fired") for alert in made], memories=memories)
+    purged(store, Selection(agent_id=GHOST))
+    assert [alert.group for alert in book.find()] == [{"agent": "bob"}]
+    assert list(book.memories()) == [Place("Errors", ("bob",))]
+    assert [record.groups for record in book.outbox()] == [("agent=bob",)]
+    assert holders(store, GHOST, GHOST_SESSION) == []

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from contextframe_monitoring.keeper import drain_once
-from contextframe_monitoring.store.schemas import COST, PERFORMANCE, RAW_TABLES, SCHEMAS, USAGE
+from contextframe_monitoring.store.schemas import COST, METRIC_TABLES, PERFORMANCE, SCHEMAS, USAGE
 from tests.store.filled import recorded_into, store_in
 
 TIME, TEXT, NUMBER, COUNT = pa.timestamp("us", tz="UTC"), pa.string(), pa.float64(), pa.int64()
@@ -84,14 +84,14 @@ def _columns(table: str) -> dict[str, pa.DataType]:
 @pytest.mark.requirement("002:schema:cost-provider", "002:schema:cost-amount")
 @pytest.mark.requirement("002:schema:cost-units", "002:schema:cost-agent-id")
 @pytest.mark.requirement("002:schema:cost-metadata")
-@pytest.mark.parametrize("table", RAW_TABLES)
+@pytest.mark.parametrize("table", METRIC_TABLES)
 def test_the_columns_of_the_seed_stand_first_with_their_types(table: str) -> None:
     wanted = OF_THE_SEED[table]
     assert list(_columns(table).items())[: len(wanted)] == list(wanted.items())
 
 
 @pytest.mark.requirement("spine:tables:added-columns")
-@pytest.mark.parametrize("table", RAW_TABLES)
+@pytest.mark.parametrize("table", METRIC_TABLES)
 def test_what_the_design_adds_is_there(table: str) -> None:
     assert (ADDED_TO_ALL | ADDED[table]) - _columns(table).keys() == set()
 
@@ -108,12 +108,12 @@ def test_the_tables_are_read_with_lance_and_lancedb_alone(tmp_path: Path) -> Non
     writer = recorded_into(store, 50).writer
     drain_once(store)
     database = lancedb.connect(store.uri)
-    held = {name: database.open_table(name).count_rows() for name in RAW_TABLES}
+    held = {name: database.open_table(name).count_rows() for name in METRIC_TABLES}
     assert held == {USAGE: 30, PERFORMANCE: 10, COST: 10}
     program = f"""
 import json, lance, sys
 seen = []
-for table in {RAW_TABLES!r}:
+for table in {METRIC_TABLES!r}:
     rows = lance.dataset(f"{store.uri}/{{table}}.lance").to_table(["writer", "seq"]).to_pylist()
     seen += [[row["writer"], row["seq"]] for row in rows]
 assert not [name for name in sys.modules if name.startswith("contextframe")]

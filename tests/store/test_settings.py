@@ -42,6 +42,37 @@ def test_the_environment_may_name_the_file(file: Path) -> None:
 
 
 ERRORS: dict[str, tuple[type[MonitoringError], str]] = {
+    "[alerts]\nchannels = []\n\n[channels.ops]\ntype = 'log'\npth = 'x'\n": (
+        UnknownKeyError,
+        "unknown key 'channels.ops.pth' in FILE, line 6: did you mean 'channels.ops.path'?",
+    ),
+    "[channels.ops]\ntype = 'slack'\n[channels.mail]\ntype = 'email'\nport = 0\n": (
+        InvalidError,
+        "FILE, line 1: channels.ops.url = None is not allowed: type 'slack' needs it",
+    ),
+    "[channels]\n[channels.mail]\ntype = 'email'\nport = 0\n": (
+        InvalidError,
+        "FILE, line 4: channels.mail.port = 0 is not allowed: expected int >= 1",
+    ),
+    "channels.ops.type = 'x'\n": (
+        InvalidError,
+        "FILE, line 1: channels.ops.type = 'x' is not allowed: expected one of slack, email, "
+        "pagerduty, sms, webhook, log, dashboard, apprise, plugin",
+    ),
+    "\nchannels = { ops = { type = 'log', size = 1 } }\n": (
+        UnknownKeyError,
+        "unknown key 'channels.ops.size' in FILE, line 2: did you mean 'channels.ops.type'?",
+    ),
+    "[alerts]\ngroup_wait_second = 3\n": (
+        UnknownKeyError,
+        "unknown key 'alerts.group_wait_second' in FILE, line 2: "
+        "did you mean 'alerts.group_wait_seconds'?",
+    ),
+    "[alerts]\nchannels = ['ops']\n": (
+        InvalidError,
+        "FILE, line 2: alerts.channels = 'ops' is not allowed: expected one of the channels: "
+        "no channel is configured: add a table [channels.NAME]",
+    ),
     "# ours\n\nenabledd = 3\n": (
         UnknownKeyError,
         "unknown key 'enabledd' in FILE, line 3: did you mean 'enabled'?",
@@ -109,3 +140,17 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_config(str(tmp_path), {})
     with pytest.raises(LimitedError, match=r"is above its limit of 1048576: is it the right"):
         load_config(str(big), {})
+
+
+def test_a_bad_alert_rule_is_named_with_the_line_of_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "monitoring.toml"
+    file.write_text(
+        '[[alert_rules]]\nname = "A"\nsignal = "cost"\nthreshold = 1\n'
+        '[[alert_rules]]\nname = "B"\nsignal = "cost"\nthreshold = 1\nseverity = "bad"\n'
+    )
+    with pytest.raises(InvalidError) as found:
+        load_config(str(file), {})
+    assert str(found.value) == (
+        f"{file}, line 6: alert rule 'B': severity = 'bad' is not allowed: expected one of info, "
+        "warning, error, critical"
+    )
