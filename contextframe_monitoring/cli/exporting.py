@@ -36,8 +36,8 @@ Subject = Annotated[
     str | None,
     typer.Argument(
         metavar="SUBJECT",
-        help="usage, performance, cost (rows); rollup_1m; usage-report, performance-report, "
-        "cost-report; all (metrics).",
+        help="usage, performance, cost (rows); rollup_1m to rollup_1d; usage-report, "
+        "performance-report, cost-report; all (metrics).",
     ),
 ]
 Format = Annotated[

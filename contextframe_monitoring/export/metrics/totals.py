@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from contextframe_monitoring.core.clock import US_PER_SECOND
 from contextframe_monitoring.core.errors import InvalidError, StoreError
+from contextframe_monitoring.export.metrics.alert_families import alert_families
 from contextframe_monitoring.export.metrics.costs import Costs
 from contextframe_monitoring.export.metrics.group import Columns, Group, Limits
 from contextframe_monitoring.export.metrics.instruments import Family
@@ -35,9 +36,12 @@ GROUPS: dict[str, Callable[[Limits], Group]] = {
     "usage": Usages,
     "cost": Costs,
 }
-STATE_PARTS: tuple[Callable[[Store, int], Iterator[Family]], ...] = (target_families,)
+STATE_PARTS: tuple[Callable[[Store, int], Iterator[Family]], ...] = (
+    target_families,
+    alert_families,
+)
 """What is shown as the state has it: each part reads one of its books at some
-time, in microseconds. Alerts go here, too.
+time, in microseconds.
 """
 SUBJECTS = (EVERYTHING, *GROUPS)
 _IDENTITY = ("writer", "seq")
