@@ -18,6 +18,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from contextframe_monitoring.core.records import FAILURES
+from contextframe_monitoring.core.traceparent import PARENT_SPAN
 from contextframe_monitoring.export.metrics.operations import UNKNOWN_ERROR, is_method
 from contextframe_monitoring.export.targets.otlp_metrics import SCOPE, attributes
 from contextframe_monitoring.export.targets.step import StepRows
@@ -31,7 +32,7 @@ COLUMNS = (
 SPANS_MAX = 1000
 """Of one request."""
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
-_PARENT = re.compile(r"parent_span_id=((?!0{16})[0-9a-f]{16})")
+_PARENT = re.compile(rf"{PARENT_SPAN}=((?!0{{16}})[0-9a-f]{{16}})")
 _NS_PER_US, _NS_PER_MS = 1000, 1_000_000
 _TARGETS = {"tools/call": "gen_ai.tool.name", "prompts/get": "gen_ai.prompt.name"}
 _TRANSPORTS = {"stdio": "pipe", "streamable-http": "tcp", "sse": "tcp"}
