@@ -65,7 +65,7 @@ class AlertFeed:
         subscribers: AlertSubscribers | None = None,
     ) -> None:
         """`publish` tells the streams of the modern era that a resource changed."""
-        self.subscribers = subscribers or AlertSubscribers()
+        self.subscribers = AlertSubscribers() if subscribers is None else subscribers
         self._changes, self._publish = changes, publish
         self._seen = 0
         self._turn = anyio.Lock()
@@ -211,14 +211,16 @@ async def _in_thread(work: Callable[[], _T]) -> _T:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
-def attach_feed(server: MCPServer, changes: Changes) -> AlertFeed:
+def attach_feed(
+    server: MCPServer, changes: Changes, subscribers: AlertSubscribers | None = None
+) -> AlertFeed:
     """Let a server's clients subscribe to alerts, in both eras.
 
     A server made with `subscriptions=False` stays closed to the modern era. Handlers that it has
     for `resources/subscribe` go on serving what is not ours.
     """
     low = adapter.lowlevel_server(server)
-    feed = AlertFeed(changes, adapter.publisher_of(server))
+    feed = AlertFeed(changes, adapter.publisher_of(server), subscribers)
     listen = low.get_request_handler(_LISTEN)
     if listen is not None:
         low.add_request_handler(_LISTEN, listen.params_type, feed.listening(listen.handler))
