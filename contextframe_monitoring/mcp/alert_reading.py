@@ -90,8 +90,10 @@ class AlertReading:
         told = [a for a in alerts if a.silenced_until_us is None and a.held_back_by is None]
         if not told:
             return None
-        active: dict[str, int] = {name: sum(a.severity == name for a in told) for name in SEVERITIES}
+        active: dict[str, int] = {
+            name: sum(a.severity == name for a in told) for name in SEVERITIES
+        }
         if more:  # too many to look at each
-            active = {**self._pages.firing()}
+            active = {str(name): number for name, number in self._pages.firing().items()}
         worst = max(told, key=lambda a: (SEVERITIES.index(a.severity), a.revision))
         return banner(active, worst.message)

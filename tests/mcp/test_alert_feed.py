@@ -15,6 +15,8 @@ import pytest
 from mcp import Client, StdioServerParameters, types
 from mcp.server import MCPServer
 from mcp.shared.exceptions import MCPError
+from mcp.shared.message import SessionMessage
+from mcp_types import jsonrpc_message_adapter
 
 from contextframe_monitoring import Monitor, instrument
 from contextframe_monitoring.mcp.alert_feed import attach_feed
@@ -130,7 +132,9 @@ async def test_who_unsubscribes_hears_no_more(app: Monitor) -> None:
         assert heard.uris == [ALERTS, ALERTS, f"{ALERTS}/{one}"]
 
 
-@pytest.mark.parametrize("uri", ["monitoring://status", "file:///etc/passwd", f"{ALERTS}/{'x' * 200}"])
+@pytest.mark.parametrize(
+    "uri", ["monitoring://status", "file:///etc/passwd", f"{ALERTS}/{'x' * 200}"]
+)
 async def test_what_never_changes_by_itself_is_refused(app: Monitor, uri: str) -> None:
     async with Client(serving(app), mode="legacy") as client:
         with pytest.raises(MCPError, match="only monitoring://alerts and"):
@@ -190,29 +194,68 @@ def _leaf(error: BaseException) -> BaseException:
     return error
 
 
-async def test_a_slow_subscriber_is_dropped_and_hurts_nobody(app: Monitor) -> None:
-    fed = Fed(app, send_seconds_max=0.2)
-    stuck = anyio.Event()
+ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+OPENING: dict[Any, list[dict[str, Any]]] = {
+    "auto": [
+        {
+            "id": 1,
+            "method": "subscriptions/listen",
+            "params": {"notifications": {"resourceSubscriptions": [ALERTS]}, "_meta": ENVELOPE},
+        }
+    ],
+    "legacy": [
+        {
+            "id": 1,
+            "method": "initialize",
+            "params": {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {},
+                "clientInfo": {"name": "slow", "version": "1"},
+            },
+        },
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "resources/subscribe", "params": {"uri": ALERTS}},
+    ],
+}
 
-    async def never_reads(message: Any) -> None:
-        stuck.set()
-        await anyio.sleep_forever()
 
-    async with AsyncExitStack() as stack:
-        slow = Client(fed.server, mode="legacy", message_handler=never_reads)
-        await stack.enter_async_context(slow)
-        await slow.subscribe_resource(ALERTS)
-        _, heard = await stack.enter_async_context(subscriber(fed.server, "legacy", ALERTS))
-        _, modern = await stack.enter_async_context(subscriber(fed.server, "auto", ALERTS))
+@asynccontextmanager
+async def never_reads(server: MCPServer, era: Any) -> AsyncIterator[None]:
+    """Subscribe by hand, read what answers that, and nothing more."""
+    low = server._lowlevel_server
+    there, inbox = anyio.create_memory_object_stream[Any](10)
+    outbox, back = anyio.create_memory_object_stream[Any](0)
+    async with there, inbox, outbox, back, anyio.create_task_group() as tasks:
+        tasks.start_soon(low.run, inbox, outbox, low.create_initialization_options())
+        for frame in OPENING[era]:
+            message = jsonrpc_message_adapter.validate_python({"jsonrpc": "2.0", **frame})
+            await there.send(SessionMessage(message))
+            if "id" in frame:
+                await back.receive()
+        yield
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_slow_subscriber_is_dropped_and_hurts_nobody(app: Monitor, era: Any) -> None:
+    fed = Fed(app, send_seconds_max=0.1)
+    async with (
+        subscriber(fed.server, "legacy", ALERTS) as (_, one),
+        subscriber(fed.server, "auto", ALERTS) as (_, other),
+        never_reads(fed.server, era),
+    ):
         assert fed.subscribers == 3
-        number = 0
+        for name in ("first", "second", "third"):
+            await app.alerts.trigger_alert({**RULE, "name": name})
+            assert [await one.next(), await other.next()] == [ALERTS, ALERTS]
         with anyio.fail_after(SECONDS):
-            while fed.subscribers == 3:  # until the buffers on the way are full
-                number += 1
-                await app.alerts.trigger_alert({**RULE, "name": f"rule {number}"})
-                assert await heard.next() == ALERTS
-                assert await modern.next() == ALERTS
-        assert stuck.is_set()
+            while fed.subscribers == 3:
+                await anyio.lowlevel.checkpoint()
+        await app.alerts.trigger_alert({**RULE, "name": "fourth"})
+        assert [await one.next(), await other.next()] == [ALERTS, ALERTS]
         assert fed.subscribers == 2
 
 
@@ -302,19 +345,20 @@ async def test_a_fact_reaches_a_subscriber_of_a_process_that_keeps_nothing(
 ) -> None:
     store, config = str(tmp_path / "store"), tmp_path / "monitoring.toml"
     config.write_text(CONFIG)
-    with started("keep", "--store", store, "--config", str(config)):
-        with Monitor.open(store=store, name="app", start_keeper=False) as app:
-            until(lambda: app.alerts.desk.report().evaluated_at is not None)
-            async with served(transport, era, store, str(config)) as (client, heard):
-                status = await client.call_tool("get_monitoring_status", {})
-                assert status.structured_content["keeper"]["alive"] is True
-                began = time.monotonic()
-                for _ in range(5):
-                    app.performance.start_operation("op", "tool_call", target="add")
-                    app.performance.end_operation("op", "error")
-                assert await heard.next() == ALERTS
-                took = time.monotonic() - began
-                alerts = await client.call_tool("get_alerts", {})
+    async with AsyncExitStack() as stack:
+        stack.enter_context(started("keep", "--store", store, "--config", str(config)))
+        app = stack.enter_context(Monitor.open(store=store, name="app", start_keeper=False))
+        until(lambda: app.alerts.desk.report().evaluated_at is not None)
+        client, heard = await stack.enter_async_context(served(transport, era, store, str(config)))
+        status = await client.call_tool("get_monitoring_status", {})
+        assert status.structured_content["keeper"]["alive"] is True
+        began = time.monotonic()
+        for _ in range(5):
+            app.performance.start_operation("op", "tool_call", target="add")
+            app.performance.end_operation("op", "error")
+        assert await heard.next() == ALERTS
+        took = time.monotonic() - began
+        alerts = await client.call_tool("get_alerts", {})
     assert [row["rule"] for row in alerts.structured_content["alerts"]] == ["too many errors"]
     print(f"{transport} {era}: told {took:.2f} s after the fact")
     assert took <= 1 + 1
