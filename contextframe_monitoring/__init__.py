@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from contextframe_monitoring.alerts.application import AlertManager
     from contextframe_monitoring.alerts.cost_alerts import CostAlertManager
     from contextframe_monitoring.core.config import MonitoringConfig
+    from contextframe_monitoring.core.correlation import carried, correlation_id
     from contextframe_monitoring.core.cost_thresholds import AlertLevel, CostThresholds
     from contextframe_monitoring.core.errors import MonitoringError
     from contextframe_monitoring.core.pricing_config import (
@@ -24,10 +25,16 @@ if TYPE_CHECKING:
     from contextframe_monitoring.core.rule_words import AlertRule, AlertSeverity, AlertType
     from contextframe_monitoring.export.exporter import MetricsExporter
     from contextframe_monitoring.ingest.collector import MetricsCollector
+    from contextframe_monitoring.ingest.correlating import correlation, correlation_meta
     from contextframe_monitoring.ingest.cost import CostCalculator
     from contextframe_monitoring.ingest.operation import OperationContext
     from contextframe_monitoring.ingest.performance import PerformanceMonitor
     from contextframe_monitoring.ingest.usage import UsageTracker
+    from contextframe_monitoring.logs.bridge import LogBridge
+    from contextframe_monitoring.logs.http_client import watch_http_client
+    from contextframe_monitoring.logs.log import get_logger
+    from contextframe_monitoring.logs.monitored_app import MonitoredApp
+    from contextframe_monitoring.logs.sql_engine import watch_sql_engine
     from contextframe_monitoring.mcp.instrument import instrument
     from contextframe_monitoring.monitor import Monitor
     from contextframe_monitoring.query.statistics_service import StatisticsService
@@ -45,7 +52,9 @@ _HOMES = {
     "LLMPricing": "core.pricing_config",
     "MetricsCollector": "ingest.collector",
     "MetricsExporter": "export.exporter",
+    "LogBridge": "logs.bridge",
     "Monitor": "monitor",
+    "MonitoredApp": "logs.monitored_app",
     "MonitoringConfig": "core.config",
     "MonitoringError": "core.errors",
     "OperationContext": "ingest.operation",
@@ -54,7 +63,14 @@ _HOMES = {
     "StatisticsService": "query.statistics_service",
     "StoragePricing": "core.pricing_config",
     "UsageTracker": "ingest.usage",
+    "carried": "core.correlation",
+    "correlation": "ingest.correlating",
+    "correlation_id": "core.correlation",
+    "correlation_meta": "ingest.correlating",
+    "get_logger": "logs.log",
     "instrument": "mcp.instrument",
+    "watch_http_client": "logs.http_client",
+    "watch_sql_engine": "logs.sql_engine",
 }
 
 __all__ = [
@@ -68,9 +84,11 @@ __all__ = [
     "CostCalculator",
     "CostThresholds",
     "LLMPricing",
+    "LogBridge",
     "MetricsCollector",
     "MetricsExporter",
     "Monitor",
+    "MonitoredApp",
     "MonitoringConfig",
     "MonitoringError",
     "OperationContext",
@@ -79,7 +97,14 @@ __all__ = [
     "StatisticsService",
     "StoragePricing",
     "UsageTracker",
+    "carried",
+    "correlation",
+    "correlation_id",
+    "correlation_meta",
+    "get_logger",
     "instrument",
+    "watch_http_client",
+    "watch_sql_engine",
 ]
 
 

@@ -19,6 +19,7 @@ from contextframe_monitoring.core.errors import MonitoringError, StoreError
 from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
 from contextframe_monitoring.core.retention_settings import RetentionSettings, days_by_table
 from contextframe_monitoring.core.selection import Selection
+from contextframe_monitoring.core.trusted_time import TrustedTime
 from contextframe_monitoring.duties import Duties, Duty
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
 from contextframe_monitoring.store.alert_book import AlertBook
@@ -30,13 +31,14 @@ from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
 from contextframe_monitoring.store.maintenance import Maintenance, Wishes
+from contextframe_monitoring.store.notification_erasure import erase_notifications
 from contextframe_monitoring.store.purge import Purged, purge
 from contextframe_monitoring.store.remaking import whole_buckets
 from contextframe_monitoring.store.removals import Removals
 from contextframe_monitoring.store.repair import repair
 from contextframe_monitoring.store.requests import Requests
-from contextframe_monitoring.store.retention import TrustedTime
 from contextframe_monitoring.store.sampling import ALL_ROWS, Sampling
+from contextframe_monitoring.store.schemas import TABLES
 from contextframe_monitoring.store.spool.writer import KEEPER_LOCK
 from contextframe_monitoring.store.state import forget_traces
 from contextframe_monitoring.store.store import Store
@@ -119,6 +121,8 @@ class Keeper:
             )
             self._since_us = self._clock.now_us()
             repair(self.store.tables, self._checkpoint)
+            for name in TABLES:
+                self.store.tables.widen(name)
             self._drain.resume()
             finish_removals(
                 self.store.tables,
@@ -228,6 +232,7 @@ class Keeper:
         kept = Folds(engine).watermarks()
         selection = whole_buckets(selection, kept, Removals(engine).cutoffs())
         forgotten = forget(engine, selection)
+        erase_notifications(engine, selection)
         AlertBook(engine).forget(selection)
         found = purge(
             self.store.tables,
@@ -299,11 +304,21 @@ class Keeper:
         except Exception as problem:  # noqa: BLE001 - the state refuses: the next tick says so
             self.last_error = f"{type(problem).__name__}: {problem}"[:500]
 
-    def run(self, stop: threading.Event, *, idle_seconds: float | None = None) -> None:
-        """Keep until `stop` is set, or until nothing came for `idle_seconds`, or another keeps."""
+    def run(
+        self,
+        stop: threading.Event,
+        *,
+        idle_seconds: float | None = None,
+        beside: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Keep until `stop` is set, or until nothing came for `idle_seconds`, or another keeps.
+
+        `beside` is called after every tick; it must not raise.
+        """
         idle = 0.0
         while not stop.is_set():
             frames = self.tick()
+            beside()
             idle = 0.0 if frames else idle + TICK_SECONDS
             if idle_seconds is not None and (idle > idle_seconds or not self._lock.held):
                 break
@@ -344,6 +359,11 @@ def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Dut
         exporter = MetricsExporter(Store(uri, spool_path=config.spool_path), config)
         return PortDuty(exporter.exposition, config.prometheus_port)
 
+    def notifications() -> Duty:
+        from contextframe_monitoring.alerts.dispatcher import dispatcher_of
+
+        return dispatcher_of(uri, config)
+
     def alerts() -> Duty:
         from contextframe_monitoring.alerts.duty import AlertDuty
 
@@ -351,6 +371,8 @@ def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Dut
 
     if config.prometheus_enabled:
         made["metrics port"] = metrics_port
+    if config.channels:
+        made["notifications"] = notifications
     if config.alerts.evaluate and config.enabled:
         made["alerts"] = alerts
     return made

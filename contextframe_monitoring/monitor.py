@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from contextframe_monitoring.core.reports import CostReport, PerformanceSummary
     from contextframe_monitoring.core.status import StatusReport, VerifyReport
     from contextframe_monitoring.export.exporter import Exported, MetricsExporter
+    from contextframe_monitoring.ingest.loop_lag import LoopLag
+    from contextframe_monitoring.ingest.resources import Sampling
+    from contextframe_monitoring.logs.business_event import BusinessEvent
+    from contextframe_monitoring.logs.log import Logs
     from contextframe_monitoring.query.reports import Reports
     from contextframe_monitoring.query.statistics import UsageStats
     from contextframe_monitoring.query.statistics_service import StatisticsService
@@ -122,6 +126,60 @@ class Monitor:
         from contextframe_monitoring.export.exporter import MetricsExporter
 
         return MetricsExporter(self.store, self.config)
+
+    @cached_property
+    def logs(self) -> Logs:
+        """The loggers. Raises `InvalidError` when the log file is no regular file."""
+        from contextframe_monitoring.logs.log import Logs
+
+        return Logs(self.config, self.name, clock=self.clock)
+
+    def business_event(
+        self,
+        name: str,
+        *,
+        category: str | None = None,
+        numbers: Mapping[str, float] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        user_impact: str | None = None,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+    ) -> BusinessEvent:
+        """Start an event that a `with` or `async with` block ends: recorded with its duration and
+        outcome, and logged; `user_impact` is said when it fails.
+        """
+        from contextframe_monitoring.logs.business_event import BusinessEvent
+
+        return BusinessEvent(
+            self,
+            name,
+            category=category,
+            numbers=numbers,
+            attributes=attributes,
+            user_impact=user_impact,
+            agent_id=agent_id,
+            session_id=session_id,
+            user_id=user_id,
+        )
+
+    @cached_property
+    def loop_lag(self) -> LoopLag:
+        """What measures an event loop from another thread, once it has been noted there."""
+        from contextframe_monitoring.ingest.loop_lag import LoopLag
+
+        return LoopLag()
+
+    def sampling(self, every_seconds: float = 15.0) -> Sampling:
+        """Sample what this process uses every so often, within an `async with` block."""
+        from contextframe_monitoring.ingest.resources import Sampling
+
+        return Sampling(self.performance.resources, self.clock, every_seconds)
+
+    def sample_when_due(self) -> None:
+        """Sample this process if `[resources] sample_seconds` have passed; for a thread of ours."""
+        seconds = self.config.resources.sample_seconds
+        self.performance.resources.due(seconds, self.loop_lag.seconds)
 
     @cached_property
     def alerts(self) -> AlertManager:

@@ -11,10 +11,14 @@ import inspect
 import json
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+import msgspec
 
 from contextframe_monitoring import Monitor, MonitoringConfig
 from contextframe_monitoring.core import config as config_module
+from contextframe_monitoring.core.channel_settings import CHANNELS, Channel
+from contextframe_monitoring.core.secret import Secret
 from contextframe_monitoring.mcp.server import build_server
 from contextframe_monitoring.store.schemas import SCHEMAS, published
 
@@ -54,14 +58,33 @@ def _configuration() -> str:
     lines = ["# Every key with its default. Uncomment what you change.", ""]
     nested = config_module.sections()
     meanings = _meanings(MonitoringConfig)
-    for key in (key for key in meanings if key not in nested):
+    for key in (key for key in meanings if key not in nested and key != "channels"):
         lines += _commented(key, meanings[key], getattr(MonitoringConfig(), key))
     for section, kind in nested.items():
         lines += [f"# {line}" for line in textwrap.wrap(meanings[section], 96)]
         lines += [f"# [{section}]", ""]
         for key, meaning in _meanings(kind).items():
             lines += _commented(key, meaning, getattr(kind(), key))
+    lines += ["# Channels of notifications, a table for each. All of them may have these keys:", ""]
+    lines += _channel_keys(Channel)
+    for name, kind in CHANNELS.items():
+        lines += [*(f"# {line}" for line in textwrap.wrap(inspect.getdoc(kind) or "", 96))]
+        lines += [f"# [channels.my-{name}]", f'# type = "{name}"', "", *_channel_keys(kind)]
     return "\n".join(lines)
+
+
+def _channel_keys(kind: type[msgspec.Struct]) -> list[str]:
+    """Return the keys that a table has by itself: those that it needs, then the others."""
+    fields = [field for field in msgspec.structs.fields(kind) if field.name in kind.__annotations__]
+    meanings, lines = _meanings(kind), list[str]()
+    for field in sorted(fields, key=lambda field: not field.required):
+        default = None if field.default is msgspec.NODEFAULT else field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        lines += _commented(field.name, meanings[field.name], default)
+        if field.required and Secret in (field.type, *get_args(field.type)):
+            lines[-2] = f'# {field.name} = {{ env = "MY_{field.name.upper()}" }}'
+    return lines
 
 
 def _commented(key: str, meaning: str, default: object) -> list[str]:
@@ -71,9 +94,12 @@ def _commented(key: str, meaning: str, default: object) -> list[str]:
 
 def _meanings(kind: type) -> dict[str, str]:
     """Return what stands below each key in the source."""
+    meanings: dict[str, str] = {}
+    for base in kind.__bases__:
+        if base is not msgspec.Struct:
+            meanings |= _meanings(base)
     [found] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(found, ast.ClassDef)
-    meanings: dict[str, str] = {}
     key = ""
     for node in found.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):

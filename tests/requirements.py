@@ -13,6 +13,7 @@ from tests.requirements_cost import COST
 from tests.requirements_doors import DOORS
 from tests.requirements_seeds import SEED_000, SEED_001, SEED_002, SEED_003, SEED_004
 from tests.requirements_spine import SPINE
+from tests.requirements_time import TIME
 
 DONE_PARTS: frozenset[str] = frozenset({"spine", "doors"})
 """Parts whose every promise must be carried by a test."""
@@ -41,6 +42,7 @@ SOURCES = {
     "004": ("metrics-and-logging.md", SEED_004),
     "spine": ("issue 2", SPINE),
     "doors": ("issue 3", DOORS),
+    "time": ("issue 5", TIME),
     "cost": ("issue 4", COST),
 }
 """First word of an id -> where its promises are made, and their table."""

@@ -13,6 +13,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from contextframe_monitoring import Monitor
+from tests.processes import run as command_line
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -39,6 +40,7 @@ def test_every_example_is_run_here() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "application.py",
         "instrumented_server.py",
+        "logged_shop.py",
         "own_handler.py",
     }
 
@@ -49,6 +51,20 @@ def test_an_application_records_one_of_each_and_proves_it(tmp_path: Path) -> Non
     assert cost == "that call cost 0.0081 USD"
     found = json.loads(proof)
     assert (found["complete"], found["recorded"], found["stored"]) == (True, 7, 7)
+
+
+@pytest.mark.requirement("004:ac:correlation")
+def test_a_shop_leaves_lines_and_rows_under_the_id_of_a_visit(tmp_path: Path) -> None:
+    answer, command = run("logged_shop.py", tmp_path / "store").splitlines()
+    assert answer == "200 visit-1"
+    done = command_line(*command.split()[1:], "--store", str(tmp_path / "store"), "--json")
+    found = json.loads(done.stdout)
+    assert [line["message"] for line in found["lines"]] == [
+        "order.seen", "order.placed", "request.handled",
+    ]  # fmt: skip
+    assert [row.get("operation_type") or row.get("operation") for row in found["rows"]] == [
+        "http GET", "sql SELECT", "http GET", "order.placed",
+    ]  # fmt: skip
 
 
 @pytest.mark.requirement("002:handler:own-class")

@@ -35,6 +35,16 @@ NAMES = {
     "CostThresholds",
     # the statistics seed
     "StatisticsService",
+    # log lines, and what makes requests, calls and queries operations
+    "LogBridge",
+    "MonitoredApp",
+    "carried",
+    "correlation",
+    "correlation_id",
+    "correlation_meta",
+    "get_logger",
+    "watch_http_client",
+    "watch_sql_engine",
     # the root of all errors
     "MonitoringError",
 }

@@ -123,7 +123,7 @@ WRONG: list[tuple[Rule, dict[str, str], str]] = [
     (
         tidy.homes,
         {"mcp/a.py": "def late():\n    import sqlalchemy.orm"},
-        "mcp/a.py:2: sqlalchemy belongs to store",
+        "mcp/a.py:2: sqlalchemy belongs to logs and store",
     ),
     (tidy.homes, {"core/a.py": "import requests"}, "core/a.py:1: requests has no home"),
     (tidy.homes, {"core/a.py": "from . import b"}, "core/a.py:1: relative import of '..b'"),

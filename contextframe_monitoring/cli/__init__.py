@@ -11,6 +11,7 @@ from contextframe_monitoring.cli.doctor import doctor
 from contextframe_monitoring.cli.exporting import export
 from contextframe_monitoring.cli.importing import import_transcripts
 from contextframe_monitoring.cli.installing import install, uninstall
+from contextframe_monitoring.cli.log_lines import logs
 from contextframe_monitoring.cli.maintaining import maintain
 from contextframe_monitoring.cli.pricing import prices
 from contextframe_monitoring.cli.purging import purge
@@ -42,6 +43,7 @@ app.add_typer(alerts, name="alerts")
 app.add_typer(prices, name="prices")
 app.command()(reconcile)
 app.command()(export)
+app.command()(logs)
 app.command()(keep)
 app.command()(maintain)
 app.command()(install)

@@ -42,7 +42,8 @@ def history(
 ) -> None:
     """What happened to alerts, the newest in front: who did what, when, and why.
 
-    Example: contextframe-monitoring alerts history --since 30d --rule high_daily_cost
+    Examples:
+      contextframe-monitoring alerts history --since 30d --rule high_daily_cost
     """
     from contextframe_monitoring.alerts.history import HistoryQuery
 
@@ -71,7 +72,11 @@ def statistics(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Alerts by rule and severity, how long until somebody cares and until they end, what flaps."""
+    """Alerts by rule and severity, how long until somebody cares and until they end, what flaps.
+
+    Examples:
+      contextframe-monitoring alerts statistics --since 30d
+    """
     manager, _ = _manager(store, config)
     found = manager.statistics(since, until)
     if json:
@@ -93,7 +98,8 @@ def backtest(
 ) -> None:
     """When a rule would have fired, over what is stored. Exit code 1 when it would have.
 
-    Example: contextframe-monitoring alerts backtest slow_response --since 30d
+    Examples:
+      contextframe-monitoring alerts backtest slow_response --since 30d
     """
     from contextframe_monitoring.cli.alert_rules import tables_of
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contextframe_monitoring.alerts.rule_desk import RuleDesk
     from contextframe_monitoring.alerts.rule_set import KnownRule
 
-rules = typer.Typer(invoke_without_command=True, help="Alert rules: list, create, update ...")
+rules = typer.Typer(invoke_without_command=True)
 
 FILE_BYTES_MAX = 1 << 20
 _FORMATS = ("table", "toml", "prometheus")
@@ -55,7 +55,10 @@ def list_rules(
 ) -> None:
     """The rules, where they stand, and what was wrong when they were last evaluated.
 
-    Example: contextframe-monitoring alerts rules --format toml
+    Examples:
+      contextframe-monitoring alerts rules
+      contextframe-monitoring alerts rules --defaults
+      contextframe-monitoring alerts rules --format prometheus
     """
     if context.invoked_subcommand is not None:
         return
@@ -79,7 +82,11 @@ def list_rules(
 @rules.command()
 @edge
 def create(file: File, store: StoreOption = None, config: ConfigOption = None) -> None:
-    """Make the rules of a file, all or none."""
+    """Make the rules of a file, all or none.
+
+    Examples:
+      contextframe-monitoring alerts rules create rules.toml
+    """
     for rule in _desk(store, config).create(tables_of(file), _by()):
         console.print(f"{rule.name} is made", markup=False, highlight=False)
 
@@ -97,7 +104,8 @@ def update(
 ) -> None:
     """Change keys of a rule.
 
-    Example: contextframe-monitoring alerts rules update slow_response threshold=3000 window=15m
+    Examples:
+      contextframe-monitoring alerts rules update slow_response threshold=3000 window=15m
     """
     values = dict(map(_assignment, changes))
     rule = _desk(store, config).update(name, values, _by())
@@ -107,7 +115,11 @@ def update(
 @rules.command()
 @edge
 def enable(name: Name, store: StoreOption = None, config: ConfigOption = None) -> None:
-    """Evaluate a rule again."""
+    """Evaluate a rule again.
+
+    Examples:
+      contextframe-monitoring alerts rules enable slow_response
+    """
     _desk(store, config).enable(name, True, _by())
     console.print(f"{name} is on", markup=False, highlight=False)
 
@@ -115,7 +127,11 @@ def enable(name: Name, store: StoreOption = None, config: ConfigOption = None) -
 @rules.command()
 @edge
 def disable(name: Name, store: StoreOption = None, config: ConfigOption = None) -> None:
-    """Evaluate a rule no longer; its alerts resolve."""
+    """Evaluate a rule no longer; its alerts resolve.
+
+    Examples:
+      contextframe-monitoring alerts rules disable slow_response
+    """
     _desk(store, config).enable(name, False, _by())
     console.print(f"{name} is off", markup=False, highlight=False)
 
@@ -123,7 +139,11 @@ def disable(name: Name, store: StoreOption = None, config: ConfigOption = None) 
 @rules.command()
 @edge
 def delete(name: Name, store: StoreOption = None, config: ConfigOption = None) -> None:
-    """Take away a rule that was made or changed here; the one that it hid is back."""
+    """Take away a rule that was made or changed here; the one that it hid is back.
+
+    Examples:
+      contextframe-monitoring alerts rules delete slow_response
+    """
     hidden = _desk(store, config).delete(name, _by())
     back = "" if hidden is None else f"; the one of the {hidden.origin} is back"
     console.print(f"{name} is gone{back}", markup=False, highlight=False)
@@ -132,7 +152,11 @@ def delete(name: Name, store: StoreOption = None, config: ConfigOption = None) -
 @rules.command()
 @edge
 def validate(file: File) -> None:
-    """Check the rules of a file without a store."""
+    """Check the rules of a file without a store.
+
+    Examples:
+      contextframe-monitoring alerts rules validate rules.toml
+    """
     from contextframe_monitoring.alerts.rule_desk import RuleDesk
 
     found = RuleDesk.validate(tables_of(file))

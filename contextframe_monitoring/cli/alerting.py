@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from contextframe_monitoring.cli import alert_channels
 from contextframe_monitoring.cli.alert_past import backtest, history, statistics
 from contextframe_monitoring.cli.alert_rules import rules
 from contextframe_monitoring.cli.options import (
@@ -35,9 +36,16 @@ if TYPE_CHECKING:
     from contextframe_monitoring.core.silence import Silence
 
 alerts = typer.Typer(
-    no_args_is_help=True, help="Alerts: list, take on, resolve, silence; the rules behind them."
+    no_args_is_help=True,
+    help="""Alerts: list, take on, resolve, silence; the rules behind them.
+
+    Examples:
+      contextframe-monitoring alerts list --severity error
+      contextframe-monitoring alerts ack a-17
+    """,
 )
 alerts.add_typer(rules, name="rules")
+alerts.command()(alert_channels.channels)
 alerts.command()(history)
 alerts.command()(statistics)
 alerts.command()(backtest)
@@ -73,7 +81,8 @@ def list_alerts(
 ) -> None:
     """Alerts, those that changed last in front. Exit code 1 when one of them is active.
 
-    Example: contextframe-monitoring alerts list --status all --severity error
+    Examples:
+      contextframe-monitoring alerts list --status all --severity error
     """
     from contextframe_monitoring.alerts.listing import AlertQuery
 
@@ -97,7 +106,11 @@ def ack(
     ids: AlertIds, comment: Comment = None, by: As = None,
     store: StoreOption = None, config: ConfigOption = None,
 ) -> None:  # fmt: skip
-    """Take alerts on: they escalate no further."""
+    """Take alerts on: they escalate no further.
+
+    Examples:
+      contextframe-monitoring alerts ack a-17 --comment "looking into it"
+    """
     _each(ids, lambda desk, one: desk.acknowledge(one, _by(by), comment), store, config)
 
 
@@ -107,7 +120,11 @@ def resolve(
     ids: AlertIds, comment: Comment = None, by: As = None,
     store: StoreOption = None, config: ConfigOption = None,
 ) -> None:  # fmt: skip
-    """Declare alerts over. One whose condition holds fires again only after it was over."""
+    """Declare alerts over. One whose condition holds fires again only after it was over.
+
+    Examples:
+      contextframe-monitoring alerts resolve a-17 a-18
+    """
     _each(ids, lambda desk, one: desk.resolve(one, _by(by), comment), store, config)
 
 
@@ -117,7 +134,11 @@ def reopen(
     ids: AlertIds, comment: Comment = None, by: As = None,
     store: StoreOption = None, config: ConfigOption = None,
 ) -> None:  # fmt: skip
-    """Take back that alerts are over."""
+    """Take back that alerts are over.
+
+    Examples:
+      contextframe-monitoring alerts reopen a-17
+    """
     _each(ids, lambda desk, one: desk.reopen(one, _by(by), comment), store, config)
 
 
@@ -128,7 +149,11 @@ def comment_on(
     text: Annotated[str, typer.Argument(help="What to say.")],
     by: As = None, store: StoreOption = None, config: ConfigOption = None,
 ) -> None:  # fmt: skip
-    """Say something about an alert; the history keeps it."""
+    """Say something about an alert; the history keeps it.
+
+    Examples:
+      contextframe-monitoring alerts comment a-17 "the index was being rebuilt"
+    """
     _each([alert_id], lambda desk, one: desk.comment(one, text, _by(by)), store, config)
 
 
@@ -156,8 +181,10 @@ def silence(
 
     With --from it begins later: a maintenance window.
 
-    Example: contextframe-monitoring alerts silence rule=slow_response tool=search* --for 2h
-    --reason "index is rebuilt"
+    Examples:
+      contextframe-monitoring alerts silence rule=slow_response --for 2h -m "rebuild"
+      contextframe-monitoring alerts silence tool=a* --from 2030-01-05T22:00 -m "upgrade"
+      contextframe-monitoring alerts silence --end s-0123456789ab
     """
     found = settings(store, config)
     desk = _desk(found)
@@ -180,6 +207,9 @@ def silence(
 @alerts.command("test")
 @edge
 def raise_test(
+    through: Annotated[
+        str | None, typer.Argument(metavar="[CHANNEL]", help="Send through this one, now.")
+    ] = None,
     severity: Annotated[str, typer.Option("--severity", help="How bad it shall be.")] = "info",
     channel: Annotated[
         list[str] | None, typer.Option("--channel", metavar="NAME", help="Tell these only.")
@@ -187,11 +217,17 @@ def raise_test(
     store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Raise an alert that goes the whole way, to see that it arrives. It ends after an hour, or
-    with alerts resolve.
+    """Send a test notification through a channel, or raise an alert that goes the whole way.
 
-    Example: contextframe-monitoring alerts test --severity critical
+    The alert ends after an hour, or with alerts resolve.
+
+    Examples:
+      contextframe-monitoring alerts test ops-slack --config monitoring.toml
+      contextframe-monitoring alerts test --severity critical
     """
+    if through is not None:
+        alert_channels.try_it(through, store, config)
+        return
     from contextframe_monitoring.alerts.triggering import Trigger
     from contextframe_monitoring.store.machine import SystemClock
     from contextframe_monitoring.store.store import store_of

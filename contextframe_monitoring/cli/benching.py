@@ -17,9 +17,10 @@ _HOMES = {
     "wrap": "contextframe_monitoring.bench.wrap",
     "serve": "contextframe_monitoring.bench.serve",
     "ingest": "contextframe_monitoring.bench.ingest",
+    "query": "contextframe_monitoring.bench.query",
 }
 NAMES = tuple(_HOMES)
-_ROUNDS = {"overhead": 1000, "record": 50_000, "wrap": 300, "serve": 10, "ingest": 60}
+_ROUNDS = {"overhead": 1000, "record": 50_000, "wrap": 300, "serve": 10, "ingest": 60, "query": 10}
 
 
 @edge
@@ -28,6 +29,10 @@ def bench(
     rounds: Annotated[
         int | None,
         typer.Option("--rounds", min=10, help="Calls, records or seconds of each variant."),
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option("--rows", min=1_000, help="Of query: rows of each kind in its store."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -44,6 +49,7 @@ def bench(
     for name in chosen:
         count = rounds or _ROUNDS[name]
         module = importlib.import_module(_HOMES[name])
-        result = module.run(count)
+        sized = {"rows": rows} if rows is not None and name == "query" else {}
+        result = module.run(count, **sized)
         text = json_module.dumps(result) if json else module.render(result)
         console.print(text, markup=False, highlight=False, soft_wrap=True)

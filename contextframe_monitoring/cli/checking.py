@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from contextframe_monitoring.cli.options import console, settings
 from contextframe_monitoring.core.checkup import CheckupReport, Fact, Symptom, checkup_report
 from contextframe_monitoring.core.config import FILE_VARIABLE, MonitoringConfig
 from contextframe_monitoring.core.errors import MonitoringError
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.store.store import Store
 
 _STYLES = {"warning": "yellow", "error": "red", "critical": "bold red"}
 
@@ -49,6 +53,29 @@ def _examined(config: MonitoringConfig) -> Iterator[Fact | Symptom]:
         return
     now_us = SystemClock().now_us()
     yield from examination(Patient(store=store, config=config, now_us=now_us))
+    yield from _channels(store, config, now_us)
+
+
+def _channels(store: Store, config: MonitoringConfig, now_us: int) -> Iterator[Fact | Symptom]:
+    if not config.channels:
+        return
+    from contextframe_monitoring.alerts.trial import channel_statuses
+
+    try:
+        found = channel_statuses(store, config, os.environ, now_us)
+    except MonitoringError:
+        return  # what is wrong with the store was said above
+    good = [one.name for one in found if one.state in {"working", "untried"}]
+    if good:
+        yield Fact(check="channels", says=", ".join(good))
+    for one in found:
+        if one.name not in good:
+            yield Symptom(
+                check="channels",
+                severity="error",
+                problem=f"channel {one.name} is {one.state}: {one.problem}",
+                remedy=f"correct it, then: contextframe-monitoring alerts test {one.name}",
+            )
 
 
 def _clients() -> Iterator[Fact | Symptom]:

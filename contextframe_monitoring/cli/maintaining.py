@@ -46,6 +46,7 @@ def maintain(
       contextframe-monitoring maintain --rebuild
     """
     from contextframe_monitoring.keeper import keeper_of
+    from contextframe_monitoring.store.maintenance import size_bytes
     from contextframe_monitoring.store.store import store_of
 
     found = settings(store, config)
@@ -57,14 +58,14 @@ def maintain(
         if not json:
             console.print(step, markup=False, highlight=False, soft_wrap=True)
 
-    before = place.tables.size_bytes()
+    before = size_bytes(place.tables)
     keeper = keeper_of(place, found)
     kept_by_us = keeper.take()
     if kept_by_us:
         _ourselves(keeper, progress, rebuild=rebuild)
     else:
         _asked(place, keeper, progress, rebuild=rebuild)
-    after = place.tables.size_bytes()
+    after = size_bytes(place.tables)
     if json:
         said = {
             "by": "this process" if kept_by_us else "the running keeper",

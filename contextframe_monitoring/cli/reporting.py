@@ -37,6 +37,9 @@ Filter = Annotated[
     list[str] | None, typer.Option("--filter", metavar="KEY=VALUE", help="Only these rows.")
 ]
 Limit = Annotated[int, typer.Option("--limit", help="Rows of the breakdown.")]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="From raw rows alone, as far as they reach; slower.")
+]
 Own = Annotated[bool, typer.Option("--include-own", help="Count our own server's records too.")]
 
 report = typer.Typer(
@@ -60,6 +63,7 @@ def performance(
     filter: Filter = None,  # noqa: A002 - named as the option
     limit: Limit = 20,
     include_own: Own = False,
+    exact: Exact = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -72,7 +76,9 @@ def performance(
     """
     reports = _reports(store, config)
     found = reports.performance(
-        _question(reports, "performance", since, until, group_by, tz, filter, limit, include_own)
+        _question(
+            reports, "performance", since, until, group_by, tz, filter, limit, include_own, exact
+        )
     )
     _print("performance", found, found.json_text(indent=2) if json else None)
 
@@ -87,6 +93,7 @@ def usage(
     filter: Filter = None,  # noqa: A002 - named as the option
     limit: Limit = 20,
     include_own: Own = False,
+    exact: Exact = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -98,7 +105,7 @@ def usage(
     """
     reports = _reports(store, config)
     found = reports.usage(
-        _question(reports, "usage", since, until, group_by, tz, filter, limit, include_own)
+        _question(reports, "usage", since, until, group_by, tz, filter, limit, include_own, exact)
     )
     _print("usage", found, found.json_text(indent=2) if json else None)
 
@@ -113,6 +120,7 @@ def cost(
     filter: Filter = None,  # noqa: A002 - named as the option
     limit: Limit = 20,
     include_own: Own = False,
+    exact: Exact = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -125,7 +133,7 @@ def cost(
     """
     reports = _reports(store, config)
     found = reports.cost(
-        _question(reports, "cost", since, until, group_by, tz, filter, limit, include_own)
+        _question(reports, "cost", since, until, group_by, tz, filter, limit, include_own, exact)
     )
     _print("cost", found, found.json_text(indent=2) if json else None)
 
@@ -177,6 +185,7 @@ def _question(
     pairs: list[str] | None,
     limit: int,
     include_own: bool,
+    exact: bool,
 ) -> ReportQuery:
     from contextframe_monitoring.core.queries import filters, group_keys
 
@@ -189,6 +198,7 @@ def _question(
         where=filters(pairs or []),
         limit=limit,
         include_own=include_own,
+        exact=exact,
     )
 
 

@@ -82,7 +82,9 @@ def keep(
       contextframe-monitoring keep
       contextframe-monitoring keep --until-idle --store ~/metrics
     """
+    from contextframe_monitoring.core.records import OWN_SERVER
     from contextframe_monitoring.keeper import keeper_of
+    from contextframe_monitoring.monitor import Monitor
     from contextframe_monitoring.store.store import store_of
 
     found = settings(store, config)
@@ -92,4 +94,8 @@ def keep(
         signal.signal(number, lambda *_: stop.set())
     if not keeper.take() and not until_idle:
         errors.print("another process keeps this store; waiting to take over", highlight=False)
-    keeper.run(stop, idle_seconds=IDLE_SECONDS if until_idle else None)
+    if until_idle:
+        keeper.run(stop, idle_seconds=IDLE_SECONDS)
+        return
+    with Monitor.open(found, name=OWN_SERVER, start_keeper=False) as monitor:
+        keeper.run(stop, beside=monitor.sample_when_due)

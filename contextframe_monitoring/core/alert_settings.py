@@ -1,4 +1,4 @@
-"""How alert rules are evaluated: the section `[alerts]` of the configuration."""
+"""How alert rules are evaluated and who is told: the section `[alerts]` of the configuration."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Annotated
 
 import msgspec
 
+from contextframe_monitoring.core.notification_settings import NotificationSettings
+
 _Seconds = Annotated[float, msgspec.Meta(ge=1, le=86_400)]
 
 
-class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The evaluation of alert rules."""
+class AlertSettings(NotificationSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the configuration says about alerts."""
 
     evaluate: bool = True
     """False: the keeper evaluates no rule."""

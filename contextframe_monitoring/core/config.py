@@ -14,7 +14,11 @@ from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
 from contextframe_monitoring.core.grouping import ATTRIBUTES_MAX, GROUPS_MAX
+from contextframe_monitoring.core.logging_settings import LoggingSettings
+from contextframe_monitoring.core.resource_settings import ResourceSettings
 from contextframe_monitoring.core.retention_settings import RetentionSettings
+from contextframe_monitoring.core.setting_values import allowed as _allowed
+from contextframe_monitoring.core.setting_values import check_values
 
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
@@ -123,7 +127,7 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     budget: BudgetSettings = BudgetSettings()
     """What may be spent."""
     alerts: AlertSettings = AlertSettings()
-    """How alert rules are evaluated."""
+    """How alert rules are evaluated, and how alerts reach people."""
     alert_rules: list[dict[str, Any]] = msgspec.field(default_factory=list)
     """Alert rules, one table each: see `alerts rules --defaults` for the ones that are there."""
     agent_may: list[AgentRight] = msgspec.field(default_factory=lambda: ["acknowledge", "comment"])
@@ -132,15 +136,18 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """
     retention: RetentionSettings = RetentionSettings()
     """How long it is kept."""
+    logging: LoggingSettings = LoggingSettings()
+    """What is logged, and where to."""
+    resources: ResourceSettings = ResourceSettings()
+    """How often `serve` and `keep` sample what they use of the machine."""
+    channels: dict[str, Any] = {}
+    """Where notifications go: a table `[channels.NAME]` for each
+    (`core.channel_settings.Channel`).
+    """
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
-        for key, kind in _field_types().items():
-            value = getattr(self, key)
-            try:
-                msgspec.convert(value, kind)
-            except msgspec.ValidationError as error:
-                raise InvalidError(key, value, _allowed(error, kind)) from None
+        check_values(self, _field_types())
         if self.alert_rules:
             from contextframe_monitoring.core.rule_tables import rules_of
 
@@ -148,6 +155,13 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         names = self.rollup_attributes
         if len(names) > ATTRIBUTES_MAX or not all(map(str.isprintable, names)) or "" in names:
             raise InvalidError("rollup_attributes", names, f"at most {ATTRIBUTES_MAX} names")
+        named = self.alerts.named_channels()
+        if self.channels or named:
+            from contextframe_monitoring.core.channel_settings import channels_from, check_names
+
+            channels = channels_from(self.channels, "channels")
+            check_names(channels, named)
+            msgspec.structs.force_setattr(self, "channels", channels)
 
 
 def _field_types() -> dict[str, Any]:
@@ -157,13 +171,6 @@ def _field_types() -> dict[str, Any]:
 
 
 _FIELD_TYPES: dict[str, Any] = {}
-
-
-def _allowed(error: msgspec.ValidationError, kind: Any) -> str:
-    inner = (typing.get_args(kind) or (kind,))[0] if typing.get_origin(kind) is list else kind
-    if typing.get_origin(inner) is Literal:
-        return f"expected one of {', '.join(typing.get_args(inner))}"
-    return str(error).split(" - at ")[0].replace("`", "").lower()
 
 
 def config_keys() -> tuple[str, ...]:
@@ -200,6 +207,10 @@ def config_from(
             if not isinstance(table, Mapping):
                 raise InvalidError(name, table, f"expected a table: [{name}]")
             found[name] = _section(name, {**table, **given.get(name, {})}, kind, where)
+    if "channels" in values:
+        from contextframe_monitoring.core.channel_settings import channels_from
+
+        found["channels"] = channels_from(values["channels"], where)
     return MonitoringConfig(**found)
 
 
@@ -227,7 +238,8 @@ def _section(name: str, table: dict[str, Any], kind: type[msgspec.Struct], where
 def _variables() -> dict[str, tuple[str, ...]]:
     """Return the path of the key behind each variable of the environment."""
     nested = sections()
-    paths: list[tuple[str, ...]] = [(key,) for key in config_keys() if key not in nested]
+    plain = (key for key in config_keys() if key not in nested and key != "channels")
+    paths: list[tuple[str, ...]] = [(key,) for key in plain]
     paths += [(name, key) for name, kind in nested.items() for key in kind.__struct_fields__]
     return {ENVIRONMENT_PREFIX + "__".join(path).upper(): path for path in paths}
 
@@ -252,6 +264,11 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _parsed(name: str, text: str, kind: Any) -> Any:
     value: Any = text
+    if typing.get_origin(kind) is dict:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            raise InvalidError(name, text, "expected a JSON object") from None
     if typing.get_origin(kind) is list:
         try:
             value = json.loads(text) if text.startswith("[") else text.split(",")

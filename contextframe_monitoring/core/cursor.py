@@ -38,6 +38,7 @@ class _Page(msgspec.Struct, frozen=True, array_like=True):
     include_own: bool
     detail: bool
     exact_rows_max: int
+    exact: bool = False
 
 
 def next_cursor(kind: str, query: ReportQuery, shown: int, more: int) -> str | None:
@@ -68,6 +69,7 @@ def encode_cursor(kind: str, query: ReportQuery) -> str:
         query.include_own,
         query.detail,
         query.exact_rows_max,
+        query.exact,
     )
     body = msgspec.msgpack.encode(page)
     data = zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "big") + body
@@ -94,6 +96,7 @@ def decode_cursor(text: str, kind: str) -> ReportQuery:
             include_own=page.include_own,
             detail=page.detail,
             exact_rows_max=page.exact_rows_max,
+            exact=page.exact,
         )
     except MonitoringError as error:
         raise InvalidError("cursor", text, f"it holds a question that can't be: {error}") from None

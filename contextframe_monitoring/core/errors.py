@@ -49,7 +49,7 @@ class UnknownKeyError(MonitoringError):
         near = difflib.get_close_matches(key, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
         super().__init__(f"unknown key {shown(key)} in {where}: {hint}")
-        self.key = key
+        self.key, self.known = key, names
 
 
 class NotFoundError(MonitoringError):

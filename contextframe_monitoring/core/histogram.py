@@ -27,6 +27,8 @@ QUANTILE_ERROR = 2.0 ** (1 / (2 * PER_DOUBLING)) - 1
 
 _WIDTH = BUCKET_MAX - BUCKET_MIN + 1
 _COUNT_MAX = 2**32 - 1
+_CELLS_AT_ONCE, _CELLS_EXACT_MAX = 1 << 17, 1 << 21
+"""What fits into a processor's cache; so many counts add up exactly as doubles."""
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -36,7 +38,7 @@ class Packed(NamedTuple):
     """Histograms in one buffer: number i is `data[offsets[i]:offsets[i + 1]]` (bytes)."""
 
     offsets: NDArray[np.int32]
-    data: bytes
+    data: bytes | memoryview
 
 
 class Built(NamedTuple):
@@ -116,23 +118,57 @@ def merge(packed: Packed, groups: Integers, group_count: int, table: Table = EMP
 
     `table` itself may change.
     """
-    first, last = int(packed.offsets[0]), int(packed.offsets[-1])
-    records = np.frombuffer(packed.data, RECORD, (last - first) // RECORD.itemsize, first)
+    records = _records(packed)
     if not len(records):
         return table.over(table.low, table.counts.shape[1], group_count)
+    at = (packed.offsets - packed.offsets[0]) // RECORD.itemsize
+    filled = np.flatnonzero(np.diff(at))
+    low = int(records["bucket"][at[filled]].min())  # buckets rise within a histogram
+    high = int(records["bucket"][at[filled + 1] - 1].max()) + 1
+    room = _room(table, low, high, group_count)
+    flat = room.counts.reshape(-1)
+    origins = np.asarray(groups, np.int64) * room.counts.shape[1] - room.low
+    step = max(_CELLS_AT_ONCE, 4 * len(flat))
+    row = 0
+    while row < len(origins):
+        end = max(int(np.searchsorted(at, at[row] + step, "right")) - 1, row + 1)
+        part = records[at[row] : at[end]]
+        cells = np.repeat(origins[row:end], np.diff(at[row : end + 1]))
+        cells += part["bucket"]
+        _count(flat, cells, part["count"])
+        row = end
+    return Table(room.low, flat.reshape(room.counts.shape))
+
+
+def _count(flat: Integers, cells: Integers, counts: Any) -> None:
+    """Add counts below 2**32 to their cells; sums of doubles are exact up to 2**53."""
+    if len(cells) <= _CELLS_EXACT_MAX and len(flat) <= 4 * len(cells):
+        found = np.bincount(cells, weights=counts.astype(np.float64), minlength=len(flat))
+        flat += found.astype(np.int64)
+    else:
+        np.add.at(flat, cells, counts.astype(np.int64))
+
+
+def above(packed: Packed, limit: float) -> Integers:
+    """Return how many values of each packed histogram are above a limit: those of the bucket that
+    holds it all or none, as its middle is.
+    """
     sizes = np.diff(packed.offsets) // RECORD.itemsize
-    owners = np.repeat(np.asarray(groups, np.int64), sizes)
-    buckets = records["bucket"].astype(np.int64)
-    return _with_counts(table, owners, buckets, records["count"].astype(np.int64), group_count)
+    records = _records(packed)
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    is_above = middle_of(records["bucket"]) > limit
+    counts = records["count"][is_above].astype(np.float64)  # exact below 2**53
+    return np.bincount(owners[is_above], counts, len(sizes)).astype(np.int64)
 
 
 def regrouped(packed: Packed, groups: Integers, group_count: int) -> Packed:
     """Return one packed histogram for each group: the sum of those with that number in `groups`.
 
-    Works on the cells that are there, so many groups with few cells each cost no wide table.
+    Many groups with few cells each cost no wide table.
     """
-    first, last = int(packed.offsets[0]), int(packed.offsets[-1])
-    records = np.frombuffer(packed.data, RECORD, (last - first) // RECORD.itemsize, first)
+    records = _records(packed)
+    if 4 * len(records) >= group_count * _WIDTH:
+        return repack(merge(packed, groups, group_count))
     sizes = np.diff(packed.offsets) // RECORD.itemsize
     cells = np.repeat(np.asarray(groups, np.int64) * _WIDTH - BUCKET_MIN, sizes)
     cells += records["bucket"]
@@ -178,23 +214,32 @@ def _value_at(running: Integers, zeros: Integers, low: int, rank: Integers) -> F
     return np.where(rank < zeros, 0.0, middle_of(columns + low))
 
 
+def _records(packed: Packed) -> NDArray[Any]:
+    first, last = int(packed.offsets[0]), int(packed.offsets[-1])
+    return np.frombuffer(packed.data, RECORD, (last - first) // RECORD.itemsize, first)
+
+
 def _with_counts(
     table: Table, groups: Integers, buckets: Integers, counts: Any, group_count: int
 ) -> Table:
-    low, high = int(buckets.min()), int(buckets.max()) + 1
-    rows, columns = table.counts.shape
-    if columns:
-        low, high = min(low, table.low), max(high, table.low + columns)
-    room = table.over(low, high - low, max(group_count, rows))
-    cells = groups * (high - low)
+    room = _room(table, int(buckets.min()), int(buckets.max()) + 1, group_count)
+    cells = groups * room.counts.shape[1]
     cells += buckets
-    cells -= low
+    cells -= room.low
     flat = room.counts.reshape(-1)
     if counts is None and len(flat) <= 4 * len(cells):
         flat += np.bincount(cells, minlength=len(flat))
     else:
         np.add.at(flat, cells, 1 if counts is None else counts)
-    return Table(low, flat.reshape(room.counts.shape))
+    return Table(room.low, flat.reshape(room.counts.shape))
+
+
+def _room(table: Table, low: int, high: int, group_count: int) -> Table:
+    """Return the table with room for buckets from `low` up to `high`, and for so many groups."""
+    rows, columns = table.counts.shape
+    if columns:
+        low, high = min(low, table.low), max(high, table.low + columns)
+    return table.over(low, high - low, max(group_count, rows))
 
 
 def _codes(keys: Integers) -> tuple[Integers, Integers]:

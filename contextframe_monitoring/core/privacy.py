@@ -98,10 +98,10 @@ def attribute_pairs(attributes: Mapping[str, Any] | None, chars_max: int) -> tup
     if not attributes:
         return ()
     pairs = []
-    named = {_plain(key): value for key, value in attributes.items()}
+    named = {plain_text(key): value for key, value in attributes.items()}
     for key in sorted(named)[:ATTRIBUTES_MAX]:
         value = named[key]
-        text = MASK if _SECRET_KEY.search(key) else masked_text(_plain(value), chars_max)
+        text = MASK if _SECRET_KEY.search(key) else masked_text(plain_text(value), chars_max)
         pairs.append(f"{bounded_name(key).replace('=', '_')}={text}")
     return tuple(pairs)
 
@@ -120,7 +120,13 @@ def metadata_json(metadata: Mapping[str, Any] | None, chars_max: int) -> str | N
     return '{"truncated":true}'
 
 
-def _plain(value: Any) -> str:
+def masked_fields(fields: Mapping[str, Any], chars_max: int) -> dict[str, Any]:
+    """Return fields as they may stand in a log line: masked, bounded as metadata is, plain JSON."""
+    kept: dict[str, Any] = _kept(fields, chars_max, 0, [_VALUES_MAX])
+    return kept
+
+
+def plain_text(value: Any) -> str:
     """Return a value as text; one that can't say what it is, as the name of its class."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -142,16 +148,16 @@ def _kept(value: Any, chars_max: int, depth: int, left: list[int]) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping) and depth < _DEPTH_MAX:
         return {
-            bounded_name(_plain(key)): (
+            bounded_name(plain_text(key)): (
                 MASK
-                if _SECRET_KEY.search(_plain(key))
+                if _SECRET_KEY.search(plain_text(key))
                 else _kept(inner, chars_max, depth + 1, left)
             )
             for key, inner in _some(value.items(), left)
         }
     if isinstance(value, Iterable) and not isinstance(value, str | bytes) and depth < _DEPTH_MAX:
         return [_kept(inner, chars_max, depth + 1, left) for inner in _some(value, left)]
-    return masked_text(_plain(value), chars_max)
+    return masked_text(plain_text(value), chars_max)
 
 
 def _some(values: Iterable[_T], left: list[int]) -> Iterator[_T]:

@@ -16,7 +16,8 @@ OFFSET_MAX = 1_000_000
 NAME_CHARS_MAX = 300
 EXACT_ROWS_MAX = 1_000_000
 """Up to this many values percentiles come from the values themselves, above from a histogram."""
-_EXACT_ROWS_LIMIT = 20_000_000
+EXACT_ROWS_LIMIT = 20_000_000
+"""The most that can be asked for: 320 MB of values."""
 
 NONE_LABEL = "(none)"
 """The category of rows that have no such thing; as a filter's value: the rows without."""
@@ -31,7 +32,7 @@ class ReportQuery:
     `group_by` holds keys in the order in which they make up a category; `where` maps keys to the
     value that rows must have. The breakdown is a page of `limit` rows from `offset` on. With
     `detail` False only the totals and the breakdown are computed. `include_own` counts the rows of
-    our own server too.
+    our own server too. `exact` asks for raw rows and no histograms, as far as raw rows reach.
     """
 
     window: Window
@@ -42,12 +43,13 @@ class ReportQuery:
     include_own: bool = False
     detail: bool = True
     exact_rows_max: int = EXACT_ROWS_MAX
+    exact: bool = False
 
     def __post_init__(self) -> None:
         """Check numbers and sizes; whether a key exists is for the report to say."""
         _check_number("limit", self.limit, 1, LIMIT_MAX)
         _check_number("offset", self.offset, 0, OFFSET_MAX)
-        _check_number("exact_rows_max", self.exact_rows_max, 0, _EXACT_ROWS_LIMIT)
+        _check_number("exact_rows_max", self.exact_rows_max, 0, EXACT_ROWS_LIMIT)
         if len(self.group_by) > KEYS_MAX or len(set(self.group_by)) < len(self.group_by):
             raise InvalidError(
                 "group_by", ",".join(self.group_by), f"expected at most {KEYS_MAX} different keys"

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from contextframe_monitoring.core import resource_names as names
 from contextframe_monitoring.core.errors import shown
 
 if TYPE_CHECKING:
     from contextframe_monitoring.core.reports import CostReport, PerformanceReport, UsageReport
     from contextframe_monitoring.core.reports.cost import Projection
     from contextframe_monitoring.core.reports.report import Period
-    from contextframe_monitoring.core.status import StatusReport, WriterStatus
+    from contextframe_monitoring.core.status import ResourceUse, StatusReport, WriterStatus
 
 _LINES_MAX = 50
 _PLAIN_CHARS_MAX = 80
@@ -104,6 +105,7 @@ def say_status(report: StatusReport) -> Said:
         firing = ", ".join(f"{count} {name}" for name, count in report.alerts.active.items())
         lines.insert(0, f"alerts firing: {firing}")
     lines += [_writer(writer) for writer in report.writers if writer.alive]
+    lines += [_resources(use) for use in report.resources]
     return Said(headline, lines)
 
 
@@ -112,6 +114,23 @@ def _writer(writer: WriterStatus) -> str:
         f"{cell(writer.name or writer.writer)} (pid {writer.pid}): {writer.recorded:,} records, "
         f"{writer.active_operations} in flight"
     )
+
+
+def _resources(use: ResourceUse) -> str:
+    figures = use.figures
+    said = []
+    if names.CPU_UTILIZATION in figures:
+        said.append(f"CPU {figures[names.CPU_UTILIZATION]:.1%}")
+    if names.MEMORY in figures:
+        said.append(f"memory {figures[names.MEMORY] / 1e6:,.0f} MB")
+    if names.THREADS in figures:
+        said.append(f"{figures[names.THREADS]:.0f} threads")
+    open_files = figures.get(names.OPEN_FILES, figures.get(names.OPEN_HANDLES))
+    if open_files is not None:
+        said.append(f"{open_files:.0f} open files")
+    if names.LOOP_LAG in figures:
+        said.append(f"event loop lag {ms(figures[names.LOOP_LAG] * 1000)}")
+    return f"{cell(use.server or use.writer)} uses: {', '.join(said)}"
 
 
 def _share(percentage: float | None) -> str:

@@ -75,6 +75,17 @@ class KeeperStatus(_Shape):
     last_error: str | None
 
 
+class ResourceUse(_Shape):
+    """What one process used of the machine when it sampled last."""
+
+    server: str | None
+    writer: str
+    at: str
+    figures: dict[str, float] = Field(
+        description="by OpenTelemetry's name: shares of 1, bytes, seconds, counts"
+    )
+
+
 class AlertingStatus(_Shape):
     """The evaluation of alert rules, and what fires."""
 
@@ -114,5 +125,8 @@ class StatusReport(_Shape):
     )
     last_error: str | None
     disk_free_bytes: int | None
+    resources: list[ResourceUse] = Field(
+        default=[], description="processes that sampled in the last 15 minutes"
+    )
     versions: dict[str, str]
     findings: list[Finding]

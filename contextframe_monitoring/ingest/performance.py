@@ -5,9 +5,10 @@ metrics.
 from __future__ import annotations
 
 import collections
+import functools
 import threading
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from contextframe_monitoring.core import arguments
 from contextframe_monitoring.core.clock import Clock
@@ -35,10 +36,14 @@ from contextframe_monitoring.ingest.operation import OperationContext
 from contextframe_monitoring.ingest.origins import Origins
 from contextframe_monitoring.ingest.recorder import Recorder
 
+if TYPE_CHECKING:
+    from contextframe_monitoring.ingest.resources import ResourceSample, ResourceSampler
+
 PENDING_MAX = 10_000
 """Operations started and not ended; beyond it the oldest is counted as never ended."""
 _ENDED_MAX = 10_000
 _SERVER_ERROR = 500
+_DIRECTIONS = ("in", "out")
 _OWN = Origin(server=OWN_SERVER)
 
 
@@ -202,6 +207,52 @@ class PerformanceMonitor:
         )
         return DONE
 
+    def record_operation(
+        self,
+        operation_type: str,
+        target: str | None = None,
+        *,
+        duration_ms: float | None,
+        status: str = "success",
+        direction: str = "in",
+        error_type: str | None = None,
+        status_code: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        user_id: str | None = None,
+    ) -> Done:
+        """Record one operation that has just ended. `direction` is out for a call that was made."""
+        took = arguments.optional_number("duration_ms", duration_ms, 0)
+        way = arguments.choice("direction", direction, _DIRECTIONS)
+        self._recorder.record(
+            OperationRecord(
+                time_us=self._clock.now_us() - round((took or 0) * 1000),
+                operation_type=bounded_name(arguments.text("operation_type", operation_type)),
+                status=arguments.choice("status", status, STATUSES),  # type: ignore[arg-type]
+                duration_ms=took,
+                direction=way,  # type: ignore[arg-type]
+                origin=self._origins.of(None, arguments.optional_text("user_id", user_id)),
+                target=None if target is None else uri_without_query(target),
+                operation_id=self._recorder.next_operation_id(),
+                error_type=arguments.optional_text("error_type", error_type),
+                status_code=arguments.optional_code("status_code", status_code),
+                attributes=attribute_pairs(
+                    arguments.mapping("attributes", attributes), self._chars_max
+                ),
+            )
+        )
+        return DONE
+
+    @functools.cached_property
+    def resources(self) -> ResourceSampler:
+        """What samples this process: CPU, memory, threads, open files, queues."""
+        from contextframe_monitoring.ingest.resources import ResourceSampler
+
+        return ResourceSampler(self._recorder, self._origins.of(), self._clock)
+
+    def sample_resources(self) -> tuple[ResourceSample, ...]:
+        """Record what this process uses now, as custom metrics, and return it."""
+        return self.resources.sample()
+
     def track_request(self, request: Any, response: Any, duration: float) -> Done:
         """Record one HTTP request of the application; `duration` is in seconds.
 
@@ -212,21 +263,16 @@ class PerformanceMonitor:
         route = getattr(request.scope.get("route"), "path", None)
         code = arguments.optional_code("response.status_code", response.status_code)
         user = getattr(request.state, "user_id", None)
-        took = arguments.number("duration", duration, 0)
-        self._recorder.record(
-            OperationRecord(
-                time_us=self._clock.now_us() - round(took * 1e6),
-                operation_type=bounded_name(f"http {request.method}"),
-                status="error" if code is not None and code >= _SERVER_ERROR else "success",
-                duration_ms=took * 1000,
-                origin=self._origins.of(None, None if user is None else str(user)),
-                target=uri_without_query(route or request.url.path),
-                operation_id=self._recorder.next_operation_id(),
-                error_type=str(code) if code is not None and code >= _SERVER_ERROR else None,
-                status_code=code,
-            )
+        failed = code is not None and code >= _SERVER_ERROR
+        return self.record_operation(
+            f"http {request.method}",
+            route or request.url.path,
+            duration_ms=arguments.number("duration", duration, 0) * 1000,
+            status="error" if failed else "success",
+            error_type=str(code) if failed else None,
+            status_code=code,
+            user_id=None if user is None else str(user),
         )
-        return DONE
 
     async def get_performance_summary(self, period: str = "today") -> Any:
         """Return requests, mean and percentiles of a period (`today`, `week`, `24h` ...)."""

@@ -15,6 +15,9 @@ from contextframe_monitoring.mcp.adapter import Context
 AGENT_KEYS = ("agent_id", "agentId", "gen_ai.agent.id")
 """Keys of `_meta` that name the agent, the first one found wins. Self-asserted."""
 
+says_nothing = frozenset(AGENT_KEYS).isdisjoint
+"""Return whether a `_meta` holds none of these keys."""
+
 Agent = tuple[str | None, AgentSource | None]
 """The agent's name, of at most `NAME_CHARS_MAX` characters, and where it comes from."""
 NOBODY: Agent = (None, None)
@@ -32,9 +35,10 @@ def agent_of(ctx: Context, client: Agent) -> Agent:
     meta: Mapping[str, Any] | None = ctx.meta
     if not meta:
         return client
-    for key in AGENT_KEYS:
-        if key in meta and meta[key] and type(meta[key]) is str:
-            return _bounded(meta[key]), "meta"
+    if not says_nothing(meta):
+        for key in AGENT_KEYS:
+            if key in meta and meta[key] and type(meta[key]) is str:
+                return _bounded(meta[key]), "meta"
     info = meta.get(CLIENT_INFO_META_KEY)  # modern era: with every request
     if type(info) is dict:
         name = info.get("name")

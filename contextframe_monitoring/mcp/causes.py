@@ -7,7 +7,7 @@ is not kept: its frames hold the session, so neither would ever be freed.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,6 +25,8 @@ class ToolCauses:
     def __init__(self, server: ToolServer[Any]) -> None:
         """Watch the tool calls of `server` from now on."""
         self.texts = False
+        self.watchers: list[Callable[[str, BaseException], None]] = []
+        """Told of each failed call, the tool's name and what it raised, while that is at hand."""
         self._outcomes: MutableMapping[Any, Outcome] = WeakKeyDictionary()
         outcomes, original = self._outcomes, server.call_tool
 
@@ -35,6 +37,8 @@ class ToolCauses:
                 if context is not None:
                     outcome = outcome_of_tool_error(error, texts=self.texts)
                     outcomes[context.request_context.session] = outcome
+                for watcher in self.watchers:
+                    watcher(name, error.__cause__ or error)
                 raise
             if outcomes and context is not None:  # a nested call failed, and its caller lived on
                 outcomes.pop(context.request_context.session, None)

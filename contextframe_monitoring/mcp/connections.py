@@ -10,12 +10,14 @@ from typing import Any
 
 import msgspec
 
+from contextframe_monitoring.core.operation_form import OperationForm
 from contextframe_monitoring.core.privacy import bounded_name
 from contextframe_monitoring.core.records import AgentSource, OperationRecord, Origin
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.agent import NOBODY, agent_of, client_of
 from contextframe_monitoring.mcp.outcome import CLIENT_TIMEOUT
+from contextframe_monitoring.mcp.targets import TokenRatios
 
 ORIGINS_MAX = 256
 """Agents that one connection remembers; beyond that it forgets and builds them anew."""
@@ -35,8 +37,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_explained", "_waiting", "client", "is_direct", "latest", "origins", "session_id",
-        "transport",
+        "_explained", "_waiting", "client", "is_direct", "latest", "origins", "routines",
+        "session_id", "transport",
     )  # fmt: skip
 
     def __init__(self, transport: str | None, session_id: str | None, *, is_direct: bool) -> None:
@@ -45,6 +47,8 @@ class Connection:
         self.client = NOBODY
         self.latest: Origin | None = None
         self.origins: dict[tuple[str | None, str | None, str], Origin] = {}
+        self.routines: dict[tuple[str | None, ...], tuple[OperationForm, TokenRatios, Origin]] = {}
+        """Kept by `Routines`: what calls of one tool by one agent have in common."""
         self._explained: dict[str, bool] = {}
         self._waiting: dict[str, OperationRecord] = {}
 
@@ -95,17 +99,20 @@ class Connections:
         self._recorder, self._server, self._environment = recorder, server, environment
         self._numbers = itertools.count(1)
         without = Connection(adapter.TRANSPORT_HTTP, None, is_direct=False)
-        self._open: dict[int, Connection] = {id(None): without}
+        self.open: dict[int, Connection] = {id(None): without}
+        """By the identity of their anchor; there to be read."""
 
     def connection_of(self, ctx: adapter.Context) -> Connection:
         """Return the connection that a message came by."""
         anchor = adapter.anchor_of(ctx)
-        return self._open.get(id(anchor)) or self._opened(anchor, ctx)
+        return self.open.get(id(anchor)) or self._opened(anchor, ctx)
 
     def origin_of(self, ctx: adapter.Context) -> Origin:
         """Return who sent a message and how it came; one object for all that are alike."""
-        anchor = adapter.anchor_of(ctx)
-        connection = self._open.get(id(anchor)) or self._opened(anchor, ctx)
+        return self.origin_in(self.connection_of(ctx), ctx)
+
+    def origin_in(self, connection: Connection, ctx: adapter.Context) -> Origin:
+        """Return the same of a message whose connection is known already."""
         if ctx.meta is None and ctx.request is None:  # what `agent_of` says then
             agent, source = connection.client
         else:
@@ -129,7 +136,7 @@ class Connections:
 
     def latest_origin(self, anchor: Any) -> Origin | None:
         """Return the origin of the last message of a connection; None when there was none."""
-        connection = None if anchor is None else self._open.get(id(anchor))
+        connection = None if anchor is None else self.open.get(id(anchor))
         return None if connection is None else connection.latest
 
     def unknown_origin(self, transport: str | None, version: str | None = None) -> Origin:
@@ -168,8 +175,8 @@ class Connections:
         introduced = ctx.session.client_params  # before we came: we are instrumented late
         if introduced is not None:
             connection.client = client_of({"name": introduced.client_info.name})
-        self._open[id(anchor)] = connection
-        forget: Callable[[], object] = partial(self._open.pop, id(anchor), None)
+        self.open[id(anchor)] = connection
+        forget: Callable[[], object] = partial(self.open.pop, id(anchor), None)
         closed = weakref.finalize(anchor, _closed, forget, connection, recorder)
         teardown = adapter.teardown_of(ctx)
         if teardown is not None:  # at once; else when the object is collected, or the process ends

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.causes import causes_of
 from contextframe_monitoring.mcp.http_tap import TappedApp
 from contextframe_monitoring.mcp.middleware import Monitored, MonitorMiddleware
 from contextframe_monitoring.mcp.tap import TappedRun
+
+if TYPE_CHECKING:
+    from contextframe_monitoring.mcp.request_log import RequestLog
 
 _Server = TypeVar("_Server")
 
@@ -28,7 +31,8 @@ def instrument(
     `server` is an `MCPServer` or a low-level `Server` of mcp 2.x, or an object that holds one as
     `_mcp_server`. By default the SDK's OpenTelemetry middleware is stood in for: it is called only
     while a tracer provider is configured, also when that happens later. `keep_opentelemetry` leaves
-    it where it is. Nothing is added when monitoring is switched off, or when the server already
+    it where it is. Where the configuration names a log file, each message gets a correlation id and
+    a line. Nothing is added when monitoring is switched off, or when the server already
     records into the same spool. `tools` also registers our tools and resources in an `MCPServer`.
 
     Raises `InvalidError` for a server of another kind, `ConflictError` when it has a tool or
@@ -51,7 +55,27 @@ def instrument(
         ours = MonitorMiddleware(monitor, lowlevel.name, causes=causes, opentelemetry=chain[index])
         chain[index] = ours
     _tap(lowlevel, server, ours)
+    if monitor.config.logging.request_lines:
+        inner, outer = _request_logs(monitor, lowlevel.name)
+        chain.insert(chain.index(ours) + 1, inner)
+        chain.insert(0, outer)
+        if causes is not None:
+            causes.watchers.append(outer.tool_failed)
     return server
+
+
+def _request_logs(monitor: Monitored, name: str) -> tuple[RequestLog, RequestLog]:
+    """Return what logs each message, within the SDK's span and around everything; log lines are no
+    part of what a server always loads.
+    """
+    from contextframe_monitoring.logs.log import Logs
+    from contextframe_monitoring.mcp.request_log import RequestLog
+
+    given = getattr(monitor, "logs", None)
+    logs = given if isinstance(given, Logs) else Logs(monitor.config)
+    logs.lines.name_service(name)
+    config = monitor.config
+    return RequestLog(logs, config, in_span=True), RequestLog(logs, config)
 
 
 def _tap(lowlevel: Any, server: Any, middleware: MonitorMiddleware) -> None:

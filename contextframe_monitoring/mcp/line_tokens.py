@@ -41,9 +41,12 @@ class LineTokens:
         """Return the tokens that a model wrote into a request; None when unknown."""
         if method not in REQUEST_TEXTS or type(line) is not bytes:
             return None
-        ratios = self._known.get((method, target)) or self._shared[method]
+        ratios, _ = self._known.get((method, target)) or self._shared[method]
+        tokens = ratios.of_one(ratios.written_means, len(line))
+        if tokens is not None:
+            return tokens
         try:
-            return ratios[0].tokens(_Part(line, "params"), len(line), None, None)[0]
+            return ratios.tokens(_Part(line, "params"), len(line), None, None)[0]
         except UNREADABLE:
             return None
 
@@ -53,13 +56,16 @@ class LineTokens:
         """Return the tokens that a model reads in a result; None when unknown."""
         if method not in RESULT_TEXTS or type(line) is not bytes:
             return None
-        ratios = self._known.get((method, target)) or self._met(method, target, succeeded)
+        _, ratios = self._known.get((method, target)) or self._met(method, target, succeeded)
+        tokens = ratios.of_one(ratios.read_means, len(line))
+        if tokens is not None:
+            return tokens
         try:
             if method == _READ_WHOLE:
                 part: Any = _decode_members(line).get("result")
             else:
                 part = _Part(line, "result")
-            return ratios[1].tokens(None, None, part, len(line))[1]
+            return ratios.tokens(None, None, part, len(line))[1]
         except UNREADABLE:
             return None
 

@@ -7,6 +7,7 @@ otherwise the trace context of a message is carried on here, as far as the SDK c
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -16,11 +17,19 @@ from typing import Any, Protocol
 from anyio import current_effective_deadline
 
 from contextframe_monitoring.core.config import MonitoringConfig
+from contextframe_monitoring.core.correlation import bound_to, correlation_id, joined
 from contextframe_monitoring.core.privacy import bounded_name, masked_text
-from contextframe_monitoring.core.records import OperationRecord
+from contextframe_monitoring.core.records import OperationRecord, Origin
+from contextframe_monitoring.core.traceparent import trace_id_of
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
-from contextframe_monitoring.mcp.adapter import CallNext, Context, Middleware, Result
+from contextframe_monitoring.mcp.adapter import (
+    CallNext,
+    Context,
+    Middleware,
+    Result,
+    is_untraced,
+)
 from contextframe_monitoring.mcp.causes import ToolCauses
 from contextframe_monitoring.mcp.connections import Connection, Connections
 from contextframe_monitoring.mcp.definitions import TOOLS_LIST, Definitions
@@ -34,19 +43,23 @@ from contextframe_monitoring.mcp.outcome import (
     outcome_of_error,
     outcome_of_result,
 )
-from contextframe_monitoring.mcp.sizes import encode, size_bytes_of
+from contextframe_monitoring.mcp.routine import Routines
+from contextframe_monitoring.mcp.sizes import size_bytes_of
 from contextframe_monitoring.mcp.tap import handled
-from contextframe_monitoring.mcp.targets import Targets
+from contextframe_monitoring.mcp.targets import Target, Targets
 from contextframe_monitoring.mcp.texts import content_texts
-from contextframe_monitoring.mcp.traceparent import trace_id_of
 from contextframe_monitoring.mcp.wire import Wire
 from contextframe_monitoring.store.vocabulary import vocabulary_of
 
 _LISTEN = "subscriptions/listen"
 _CANCELLED = "notifications/cancelled"
+_CALL = "tools/call"
 _SPECIAL_METHODS = frozenset({"initialize", _LISTEN})
 _LATE_NS = 1_000_000
 """A shorter call was not given up on: to ask costs 4 to 5 us, so it is not asked then."""
+
+
+Observe = Callable[[Context, CallNext], Awaitable[Result]]
 
 
 class Monitored(Protocol):
@@ -83,6 +96,7 @@ class MonitorMiddleware:
         vocabulary = vocabulary_of(config)
         self._estimates = vocabulary is None
         self._targets = Targets(vocabulary)
+        self._routines = Routines(monitor.recorder, self._connections)
         self._causes = causes
         self._opentelemetry = opentelemetry
         self._definitions = Definitions(vocabulary)
@@ -100,16 +114,11 @@ class MonitorMiddleware:
 
     async def __call__(self, ctx: Context, call_next: CallNext) -> Result:
         """Handle one message: `await call_next(ctx)`, watched."""
-        if (
-            ctx.request_id is None
-            or ctx.method in _SPECIAL_METHODS
-            or not adapter.is_untraced(ctx.meta)
-        ):
+        if ctx.request_id is None or ctx.method in _SPECIAL_METHODS or not is_untraced(ctx.meta):
             return await self._handle_special(ctx, call_next)
-        time_us = time_ns() // 1000
-        operation_id = None
+        time_us, number = time_ns() // 1000, 0
         try:
-            operation_id = self.recorder.begin()
+            number = self.recorder.begin()
             handled(ctx, self.wires)
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
@@ -117,28 +126,38 @@ class MonitorMiddleware:
         try:
             result = await call_next(ctx)
         except BaseException as error:
-            self._ended(ctx, operation_id, time_us, perf_counter_ns() - started_ns, error)
+            self._ended(ctx, number, time_us, perf_counter_ns() - started_ns, error)
             raise
         took_ns = perf_counter_ns() - started_ns
         if (
             took_ns > _LATE_NS
+            or ctx.method != _CALL
+            or not number
             or type(result) is not dict
             or result.get("isError")
             or result.get("resultType") == "input_required"
+            or not self._routines.record(ctx, number, time_us, took_ns, result)
         ):
-            self._ended(ctx, operation_id, time_us, took_ns, result)
-        else:
-            self._succeeded(ctx, operation_id, time_us, took_ns, result)
+            self._ended(ctx, number, time_us, took_ns, result)
         return result
 
     async def _handle_special(self, ctx: Context, call_next: CallNext) -> Result:
         """Handle a message that is no plain request: traced, a notification, a subscription."""
+        traced = trace_id_of(ctx.meta.get("traceparent")) if ctx.meta else None
+        if traced is None or correlation_id() == traced:
+            return await self._handle_traced(ctx, call_next)
+        with bound_to(joined({"correlation_id": traced}, _nothing)):
+            return await self._handle_traced(ctx, call_next)
+
+    async def _handle_traced(self, ctx: Context, call_next: CallNext) -> Result:
+        """Handle it as the SDK's OpenTelemetry middleware would, where that has anything to do."""
         observe = self._observe if ctx.method != _LISTEN else self._observe_listen
         opentelemetry = self._opentelemetry
+        if not adapter.tracing_is_idle():
+            in_span = partial(self._in_span, observe=observe, call_next=call_next)
+            return await (in_span(ctx) if opentelemetry is None else opentelemetry(ctx, in_span))
         if opentelemetry is None:
             return await observe(ctx, call_next)
-        if not adapter.tracing_is_idle():
-            return await opentelemetry(ctx, partial(observe, call_next=call_next))
         try:
             span = adapter.carried_span(ctx.meta)
         except Exception:  # noqa: BLE001 - a propagator's fault: the SDK's middleware meets it too
@@ -147,16 +166,21 @@ class MonitorMiddleware:
             return await observe(ctx, call_next)
         return await adapter.with_span(span, observe(ctx, call_next))
 
+    async def _in_span(self, ctx: Context, *, observe: Observe, call_next: CallNext) -> Result:
+        """Handle it within the span that the SDK started: its trace id is the bound one."""
+        with bound_to(joined({"correlation_id": adapter.current_trace_id()}, _nothing)):
+            return await observe(ctx, call_next)
+
     async def _observe(self, ctx: Context, call_next: CallNext) -> Result:
         time_us = time_ns() // 1000
-        operation_id = self._started(ctx)
+        number = self._started(ctx)
         started_ns = perf_counter_ns()
         try:
             result = await call_next(ctx)
         except BaseException as error:
-            self._ended(ctx, operation_id, time_us, perf_counter_ns() - started_ns, error)
+            self._ended(ctx, number, time_us, perf_counter_ns() - started_ns, error)
             raise
-        self._ended(ctx, operation_id, time_us, perf_counter_ns() - started_ns, result)
+        self._ended(ctx, number, time_us, perf_counter_ns() - started_ns, result)
         return result
 
     async def _observe_listen(self, ctx: Context, call_next: CallNext) -> Result:
@@ -165,90 +189,50 @@ class MonitorMiddleware:
         It stands as soon as its handler waits; one that is refused has raised by then.
         """
         time_us, standing = time_ns() // 1000, False
-        operation_id = self._started(ctx)
+        number = self._started(ctx)
 
         def stands() -> None:
             nonlocal standing
             standing = True
-            self._ended(ctx, operation_id, time_us, None, None)
+            self._ended(ctx, number, time_us, None, None)
 
         try:
             result = await announced(call_next(ctx), stands)
         except BaseException as error:
             if not standing:
-                self._ended(ctx, operation_id, time_us, None, error)
+                self._ended(ctx, number, time_us, None, error)
             raise
         if not standing:
-            self._ended(ctx, operation_id, time_us, None, result)
+            self._ended(ctx, number, time_us, None, result)
         return result
 
     # -- ours: nothing below may reach the caller
 
-    def _started(self, ctx: Context) -> str | None:
+    def _started(self, ctx: Context) -> int:
+        """Return the number of the operation; 0 when it has none."""
         try:
             handled(ctx, self.wires)
             if ctx.request_id is not None:
-                self.recorder.operation_started()
-            elif ctx.method == _CANCELLED:
+                return self.recorder.begin()
+            if ctx.method == _CANCELLED:
                 self._explain(ctx)
-            return self.recorder.next_operation_id()
+            return self.recorder.next_number()
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
-            return None
+            return 0
 
-    def _succeeded(
-        self,
-        ctx: Context,
-        operation_id: str | None,
-        time_us: int,
-        took_ns: int,
-        result: dict[str, Any],
-    ) -> None:
-        """Record what `_ended` would record of a plain success, in half the time."""
-        try:
-            params = ctx.params
-            request_size: int | None
-            result_size: int | None
-            try:
-                target = self._targets.known[ctx.method, params["name"]]  # type: ignore[index]
-                request_size, result_size = len(encode(params)), len(encode(result))
-            except Exception:  # noqa: BLE001 - the long way, which knows every case
-                target = self._targets.target_of(ctx.method, params, succeeded=True)
-                request_size, result_size = size_bytes_of(params), size_bytes_of(result)
-            written = read = None
-            if target.ratios is not None:
-                written, read = target.ratios.tokens(params, request_size, result, result_size)
-            origin = self._connections.origin_of(ctx)
-            record = OperationRecord(
-                time_us=time_us,
-                operation_type=target.method,
-                status="success",
-                duration_ms=took_ns / 1e6,
-                origin=origin,
-                target=target.name,
-                operation_id=operation_id,
-                request_size=request_size,
-                result_size=result_size,
-                request_tokens=written,
-                result_tokens=read,
-                tokens_estimated=self._estimates and target.ratios is not None,
-            )
-            self.recorder.end(record)
-            if ctx.method == TOOLS_LIST:
-                self._see_definitions(result, record)
-        except Exception:  # noqa: BLE001 - the monitored call goes on
-            with suppress(Exception):
-                self.recorder.operation_ended()
-            self._lost()
-
-    def _see_definitions(self, result: Any, listed: OperationRecord) -> None:
-        for sample in self._definitions.records(result, listed.origin, listed.time_us):
-            self.recorder.record(sample)
+    def _learn(self, ctx: Context, target: Target, result: Any, record: OperationRecord) -> None:
+        """Take from a success what is of use later: a tool that answers, the tools that exist."""
+        if ctx.method == _CALL and self._estimates:
+            self._routines.learn(ctx, target, record.origin)
+        elif ctx.method == TOOLS_LIST:
+            for sample in self._definitions.records(result, record.origin, record.time_us):
+                self.recorder.record(sample)
 
     def _ended(
         self,
         ctx: Context,
-        operation_id: str | None,
+        number: int,
         time_us: int,
         took_ns: int | None,
         end: Result | BaseException,
@@ -272,13 +256,9 @@ class MonitorMiddleware:
                 operation_type=target.method,
                 status=outcome.status,
                 duration_ms=None if took_ns is None else took_ns / 1e6,
-                origin=(
-                    self._connections.introduced(ctx, result)
-                    if ctx.method == "initialize"
-                    else self._connections.origin_of(ctx)
-                ),
+                origin=self._origin(ctx, connection, result),
                 target=target.name,
-                operation_id=operation_id,
+                operation_id=self.recorder.operation_id(number) if number else None,
                 kind="request" if is_request else "notification",
                 error_type=outcome.error_type,
                 error=self._error_text(outcome, result) if self._texts else None,
@@ -291,10 +271,15 @@ class MonitorMiddleware:
                 correlation_id=_correlation_id(ctx),
             )
             self._put(ctx, connection, outcome, record)
-            if ctx.method == TOOLS_LIST and outcome is SUCCESS:
-                self._see_definitions(result, record)
+            if outcome is SUCCESS:
+                self._learn(ctx, target, result, record)
         except Exception:  # noqa: BLE001 - the monitored call goes on
             self._lost()
+
+    def _origin(self, ctx: Context, connection: Connection, result: Any) -> Origin:
+        if ctx.method == "initialize":
+            return self._connections.introduced(ctx, result)
+        return self._connections.origin_in(connection, ctx)
 
     def _put(
         self, ctx: Context, connection: Connection, outcome: Outcome, record: OperationRecord
@@ -354,6 +339,10 @@ def _came_too_late(ctx: Context, connection: Connection) -> bool:
     if ctx.request_id is None or connection.is_direct:
         return False
     return current_effective_deadline() == -inf
+
+
+def _nothing() -> None:
+    """Make no id."""
 
 
 def _correlation_id(ctx: Context) -> str | None:

@@ -16,6 +16,7 @@ from msgspec import UNSET
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
 from contextframe_monitoring.core.records import OperationRecord
+from contextframe_monitoring.core.traceparent import trace_id_of
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp.call import Call, Direction
 from contextframe_monitoring.mcp.definitions import TOOLS_LIST, Definitions
@@ -45,7 +46,6 @@ from contextframe_monitoring.mcp.message import (
 )
 from contextframe_monitoring.mcp.peers import Peers
 from contextframe_monitoring.mcp.pending import PENDING_MAX, PendingCalls
-from contextframe_monitoring.mcp.traceparent import trace_id_of
 
 _NS_PER_MS = 1_000_000
 _LISTEN = "subscriptions/listen"

@@ -1,8 +1,10 @@
 """A byte relay between our standard streams and those of a child process.
 
-Two blocking threads, one per direction. Every chunk goes on as soon as it is read, unchanged; a
-line is shown to the observer before its newline goes on, so that no answer can overtake its own
-request. Nothing that the observer does can stop the bytes.
+Two blocking threads, one per direction. Every chunk goes on as soon as it is read, unchanged. A
+line of the child is shown to the observer before its newline goes on: what a client has got is
+recorded. A line of the client is shown when it has gone on, while the child works on it, and in any
+case before what the child wrote after it: no answer can overtake its own request. Nothing that the
+observer does can stop the bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -46,11 +49,23 @@ class Pump:
     """Moves bytes from one descriptor to another until either end is gone."""
 
     def __init__(
-        self, source: int, target: int, show: Callable[[bytes | LongLine, int], None] | None
+        self,
+        source: int,
+        target: int,
+        show: Callable[[bytes | LongLine, int], None] | None,
+        *,
+        shows_late: bool = False,
+        after: Pump | None = None,
     ) -> None:
-        """`show` gets each line and the monotonic time, in nanoseconds, at which it was read."""
+        """`show` gets each line and the monotonic time, in nanoseconds, at which it was read:
+        before its newline goes on, or behind it (`shows_late`); and after all that `after` had
+        read by then.
+        """
         self._source, self._target, self._show = source, target, show
+        self._shows_late, self._after = shows_late, after
         self._lines = LineSplitter()
+        self._unseen: deque[tuple[bytes, int]] = deque()
+        self._looking = threading.Lock()
         self.moved_bytes = 0
         self.writing = False
         """Whether bytes were read that are not written yet."""
@@ -64,6 +79,7 @@ class Pump:
             pass  # one end broke: the other one learns it below, as it would without us
         finally:
             self.writing = False
+            self.look()
             _let_go(self._target)
             _let_go(self._source)
 
@@ -78,16 +94,30 @@ class Pump:
             if not chunk:
                 return
             self.writing = True
-            if self._show is not None:
-                self._look(self._show, chunk, time.perf_counter_ns())
+            self._unseen.append((chunk, time.perf_counter_ns()))
+            if not self._shows_late:
+                self.look()
             _write_all(target, chunk)
             self.moved_bytes += len(chunk)
             self.writing = False
+            if self._shows_late:
+                self.look()
 
-    def _look(self, show: Callable[[bytes | LongLine, int], None], chunk: bytes, at: int) -> None:
+    def look(self) -> None:
+        """Show what was read and not shown yet. Any thread may ask for it."""
+        if self._after is not None:
+            self._after.look()
+        with self._looking:
+            while self._unseen:
+                self._show_lines(*self._unseen.popleft())
+
+    def _show_lines(self, chunk: bytes, at_ns: int) -> None:
+        show = self._show
+        if show is None:
+            return
         for line in self._lines.feed(chunk):
             try:
-                show(line, at)
+                show(line, at_ns)
             except Exception:  # noqa: BLE001 - the bytes go on, whatever the observer makes of them
                 self.observer_errors += 1
 
@@ -169,14 +199,15 @@ def relay(child: subprocess.Popen[bytes], watch: Watch | None, signals: Signals)
     signal n).
     """
     assert child.stdin is not None and child.stdout is not None  # noqa: PT018 - `start` made both
-    up = Pump(0, child.stdin.fileno(), _shower(watch, "in"))
-    down = Pump(child.stdout.fileno(), 1, _shower(watch, "out"))
+    up = Pump(0, child.stdin.fileno(), _shower(watch, "in"), shows_late=True)
+    down = Pump(child.stdout.fileno(), 1, _shower(watch, "out"), after=up)
     threads = [threading.Thread(target=pump.run, daemon=True) for pump in (up, down)]
     for thread in threads:
         thread.start()
     status = child.wait()
     code = status if status >= 0 else 128 - status
     _drain(threads[1], down, signals)
+    up.look()  # it may still be stuck in front of a child that is gone
     if watch is not None:
         with contextlib.suppress(Exception):  # the exit code is the child's, whatever we make of it
             watch.server_exited(code, time.perf_counter_ns())

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Collection, Iterator
 
+import anyio
 from starlette.applications import Starlette
 
 from contextframe_monitoring.core.config import MonitoringConfig
@@ -54,7 +55,13 @@ def main(arguments: list[str]) -> int:
 def serve_stdio(config: MonitoringConfig, toolsets: Collection[str] = (DEFAULT,)) -> None:
     """Serve over stdin and stdout until the client leaves."""
     with monitored(config) as monitor:
-        build_server(monitor, toolsets).run("stdio")
+        server = build_server(monitor, toolsets)
+
+        async def run() -> None:
+            monitor.loop_lag.note()
+            await server.run_stdio_async()
+
+        anyio.run(run)
 
 
 def http_app(monitor: Monitor, host: str, toolsets: Collection[str] = (DEFAULT,)) -> Starlette:
@@ -67,7 +74,7 @@ def monitored(config: MonitoringConfig) -> Iterator[Monitor]:
     """Open the monitor of our own server, and keep the store meanwhile."""
     _quiet()
     stop = threading.Event()
-    with Monitor.open(config, name=OWN_SERVER) as monitor:
+    with Monitor.open(config, name=OWN_SERVER) as monitor, _bridged(monitor):
         keeper = threading.Thread(target=_keep, args=(monitor, stop), name="keeper", daemon=True)
         keeper.start()
         try:
@@ -87,7 +94,41 @@ def _keep(monitor: Monitor, stop: threading.Event) -> None:
     except MonitoringError as error:  # the tools say it too; what comes later the keeper notes
         print(f"contextframe-monitoring: {error}", file=sys.stderr)  # noqa: T201 - the edge
         return
-    keeper.run(stop)
+    said: str | None = None
+
+    def beside() -> None:
+        nonlocal said
+        monitor.sample_when_due()
+        if keeper.last_error != said:
+            said = keeper.last_error
+            if monitor.config.logging.file is not None:
+                _log_keeper(monitor, said)
+
+    keeper.run(stop, beside=beside)
+
+
+def _log_keeper(monitor: Monitor, problem: str | None) -> None:
+    log = monitor.logs.logger("keeper")
+    if problem is None:
+        log.info("keeper.recovered")
+    else:
+        log.error("keeper.failed", problem=problem)
+
+
+@contextlib.contextmanager
+def _bridged(monitor: Monitor) -> Iterator[None]:
+    """Write what libraries warn of into the log file, where there is one."""
+    if monitor.config.logging.file is None:
+        yield
+        return
+    from contextframe_monitoring.logs.bridge import LogBridge
+
+    bridge, root = LogBridge(monitor.logs, logging.WARNING), logging.getLogger()
+    root.addHandler(bridge)
+    try:
+        yield
+    finally:
+        root.removeHandler(bridge)
 
 
 def _quiet() -> None:

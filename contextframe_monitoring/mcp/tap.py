@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from time import perf_counter_ns, time_ns
 from typing import Any, NamedTuple, Self
 
+import msgspec
 from anyio import EndOfStream
 
 from contextframe_monitoring.mcp import adapter
@@ -31,18 +32,20 @@ _GAVE_UP = Outcome("timeout", CLIENT_TIMEOUT)
 _CANCELLED = "notifications/cancelled"
 
 
-class Arrival:
-    """A message that came in. `ctx` is what the middleware was given; None while it saw nothing."""
+class Arrival(msgspec.Struct):
+    """A message that came in, made in C: there is one for each message.
 
-    __slots__ = ("ctx", "message", "started_ns", "tap")
+    `ctx` is what the middleware was given; None while it saw nothing.
+    """
 
-    def __init__(self, tap: Tap, message: Any, ctx: Context | None = None) -> None:
-        """Take the time."""
-        self.tap, self.message, self.ctx = tap, message, ctx
-        self.started_ns = perf_counter_ns()
+    tap: Tap
+    message: Any
+    started_ns: int
+    ctx: Context | None = None
 
 
 _ARRIVED: ContextVar[Arrival | None] = ContextVar("contextframe_monitoring_arrival", default=None)
+_arrived, _set_arrived = _ARRIVED.get, _ARRIVED.set
 
 
 def handled(ctx: Context, wires: list[Wire]) -> None:
@@ -51,19 +54,23 @@ def handled(ctx: Context, wires: list[Wire]) -> None:
     Over streamable HTTP nothing arrives by a tap: there the first message taps its connection. What
     is handed over inside the process has no stream at all: its own way back is tapped.
     """
-    arrival = _ARRIVED.get()
-    if arrival is not None:
-        message = arrival.message
-        if arrival.ctx is None and message.params is ctx.params and message.method == ctx.method:
-            arrival.ctx = ctx
-            if arrival.tap.anchor is None:
-                arrival.tap.belongs_to(ctx)
-            return
+    arrival = _arrived()
+    if arrival is not None and arrival.ctx is None and _is_same(arrival.message, ctx):
+        arrival.ctx = ctx
+        if arrival.tap.anchor is None:
+            arrival.tap.belongs_to(ctx)
+        return
     if ctx.request is None:
         adapter.tap_direct(ctx, DirectTap, wires)
     elif arrival is None:
         seen(ctx)
         _tap_connection(ctx, wires)
+
+
+def _is_same(message: Any, ctx: Context) -> bool:
+    """Return whether a middleware was given this message, and not one that its handler sent on."""
+    params = ctx.params
+    return message.params is params and (params is not None or message.method == ctx.method)
 
 
 class _Asked(NamedTuple):
@@ -94,11 +101,11 @@ class Tap:
         message = None if isinstance(item, Exception) else item.message
         if type(message) is _RequestFrame:
             self._leads = None
-            return Arrival(self, message)
+            return Arrival(self, message, perf_counter_ns())
         dropped = self._leads is not None and self._is_dropped()
         if isinstance(message, adapter.NotificationFrame):
             if not dropped:
-                return Arrival(self, message)
+                return Arrival(self, message, perf_counter_ns())
             for wire in self._wires:
                 wire.notified("in", message, self._sender(None), time_ns() // 1000)
         elif message is None:
@@ -110,7 +117,7 @@ class Tap:
 
     def sent(self, message: Any) -> None:
         """Look at what goes out and is no result: those are the middleware's."""
-        arrival = _ARRIVED.get()
+        arrival = _arrived()
         if arrival is not None and arrival.tap is not self:
             arrival = None
         if isinstance(message, adapter.ErrorFrame):
@@ -192,7 +199,10 @@ class Tap:
 
 
 class TapRead:
-    """A receive stream that shows a tap what it hands on, and sends it on its way marked."""
+    """A receive stream that shows a tap what it hands on, and sends it on its way marked.
+
+    It has what the SDK asks of a stream and no `__getattr__`: that would slow down every look-up.
+    """
 
     def __init__(self, inner: Any, tap: Tap) -> None:
         """Stand in for `inner`."""
@@ -200,10 +210,6 @@ class TapRead:
         self._receive = adapter.receive_of(inner)
         self.last_context: VariableContext | None = None
         """The context of the last message's sender: the SDK handles the message in it."""
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what we don't have from the stream that we stand in for."""
-        return getattr(self._tapped, name)
 
     async def receive(self) -> Any:
         """Receive the next item."""
@@ -214,15 +220,20 @@ class TapRead:
     async def __anext__(self) -> Any:
         """Receive the next item, as long as there is one."""
         try:
-            self.last_context, item = await self._receive()
+            context, item = await self._receive()
         except EndOfStream:
             raise StopAsyncIteration from None
-        self._see(item, self.last_context)
+        self.last_context = context
+        self._see(item, context)
         return item
 
     def __aiter__(self) -> Self:
         """Return the stream itself."""
         return self
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self._tapped.aclose()
 
     async def __aenter__(self) -> Self:
         """Enter the stream."""
@@ -237,21 +248,19 @@ class TapRead:
         try:
             arrival = self._tap.received(item)
             if arrival is not None:
-                context.run(_ARRIVED.set, arrival)
+                context.run(_set_arrived, arrival)
         except Exception:  # noqa: BLE001 - the server goes on
             self._tap.lost()
 
 
 class TapWrite:
-    """A send stream that shows a tap what it is given."""
+    """A send stream that shows a tap what it is given; as a stream it is like `TapRead`."""
 
     def __init__(self, inner: Any, tap: Tap) -> None:
         """Stand in for `inner`."""
         self._tapped, self._tap = inner, tap
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what we don't have from the stream that we stand in for."""
-        return getattr(self._tapped, name)
+        self._inner = getattr(inner, "_inner", None)
+        """What the adapter tells the transport by."""
 
     def send(self, item: Any) -> Awaitable[None]:
         """Send an item: what the stream's own `send` returns is there to be awaited."""
@@ -263,6 +272,10 @@ class TapWrite:
             self._tap.lost()
         sending: Awaitable[None] = self._tapped.send(item)
         return sending
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self._tapped.aclose()
 
     async def __aenter__(self) -> Self:
         """Enter the stream."""
@@ -310,4 +323,4 @@ def _tap_connection(ctx: Context, wires: list[Wire]) -> None:
         if teardown is not None:
             teardown.callback(tap.closed)
         tap.belongs_to(ctx)
-    _ARRIVED.set(Arrival(tap, None, ctx))
+    _set_arrived(Arrival(tap, None, perf_counter_ns(), ctx))

@@ -45,13 +45,13 @@ class TokenRatios:
     """Tokens per byte of what a model writes to one tool, and of what it reads from it."""
 
     __slots__ = (
-        "_due",
         "_interval",
         "_read",
-        "_read_means",
         "_vocabulary",
         "_written",
-        "_written_means",
+        "due",
+        "read_means",
+        "written_means",
     )
 
     def __init__(self, method: str, vocabulary: Vocabulary | None = None) -> None:
@@ -59,9 +59,11 @@ class TokenRatios:
         written, read = REQUEST_TEXTS.get(method), RESULT_TEXTS.get(method)
         self._written = None if written is None else _Ratio(written)
         self._read = None if read is None else _Ratio(read)
-        self._written_means = {} if self._written is None else self._written.means
-        self._read_means = {} if self._read is None else self._read.means
-        self._due = self._interval = 1
+        self.written_means = {} if self._written is None else self._written.means
+        """By the power of two of the size; these and `due` are there to be used by others."""
+        self.read_means = {} if self._read is None else self._read.means
+        self.due = self._interval = 1
+        """Messages until the next sample."""
         self._vocabulary = vocabulary
 
     def tokens(
@@ -72,19 +74,25 @@ class TokenRatios:
         """
         if self._vocabulary is not None:
             return self._counted(self._vocabulary, params, request_size, result, result_size)
-        self._due = due = self._due - 1
-        if due and request_size and result_size:  # the common case, without a further call
-            written = self._written_means.get(request_size.bit_length())
-            read = self._read_means.get(result_size.bit_length())
-            if written is not None and read is not None:
-                return int(written * request_size + 0.5), int(read * result_size + 0.5)
-        if not due:
-            self._due = self._interval
+        self.due -= 1
+        sample = self.due <= 0
+        if sample:
+            self.due = self._interval
             self._interval *= 2
         return (
-            self._written.tokens(params, request_size, sample=not due) if self._written else None,
-            self._read.tokens(result, result_size, sample=not due) if self._read else None,
+            self._written.tokens(params, request_size, sample=sample) if self._written else None,
+            self._read.tokens(result, result_size, sample=sample) if self._read else None,
         )
+
+    def of_one(self, means: dict[int, float], size_bytes: int) -> int | None:
+        """Return the tokens of a message in one direction by its `means`, without a look at it;
+        None when one is due.
+        """
+        mean = means.get(size_bytes.bit_length())
+        if mean is None or self.due <= 1:
+            return None
+        self.due -= 1
+        return int(mean * size_bytes + 0.5)
 
     def _counted(
         self,

@@ -46,6 +46,8 @@ Until = Annotated[str | None, Field()]
 Zone = Annotated[str | None, Field(description="IANA")]
 Where = Annotated[list[str], Field(max_length=8, description="key=value")]
 Limit = Annotated[int, Field(ge=1, le=200)]
+Sources = Literal["auto", "exact"]
+"""`exact`: raw rows alone, as far as they reach."""
 Tokens = Annotated[int, Field(ge=200, le=TOKENS_MAX)]
 Cursor = Annotated[str | None, Field(max_length=4096, description="next_cursor")]
 PerformanceKeys = Annotated[
@@ -122,6 +124,7 @@ class ExportAnswer(_Answer):
 def add_tools(server: MCPServer, monitor: Monitor) -> None:
     """Register the tools with a server. Their definitions are short: an agent pays for them."""
     _add_reports(server, monitor)
+    _add_costs(server, monitor)
     _add_status(server, monitor)
     _add_export(server, monitor)
     add_record_usage(server, monitor)
@@ -150,13 +153,14 @@ def _add_reports(server: MCPServer, monitor: Monitor) -> None:
         where: Where = [],  # noqa: B006 - the schema shows the default; nothing changes it
         timezone: Zone = None,
         limit: Limit = 20,
+        resolution: Sources = "auto",
         max_tokens: Tokens = TOKENS_DEFAULT,
         cursor: Cursor = None,
     ) -> Annotated[CallToolResult, PerformanceAnswer]:
         """How many operations ran, how fast (p50-p99), and how many failed."""
         return await _report(
-            monitor, "performance", since, until, group_by, where, timezone, limit, max_tokens,
-            cursor,
+            monitor, "performance", since, until, group_by, where, timezone, limit, resolution,
+            max_tokens, cursor,
         )  # fmt: skip
 
     @server.tool(annotations=_READS)
@@ -167,14 +171,18 @@ def _add_reports(server: MCPServer, monitor: Monitor) -> None:
         where: Where = [],  # noqa: B006 - the schema shows the default; nothing changes it
         timezone: Zone = None,
         limit: Limit = 20,
+        resolution: Sources = "auto",
         max_tokens: Tokens = TOKENS_DEFAULT,
         cursor: Cursor = None,
     ) -> Annotated[CallToolResult, UsageAnswer]:
         """Which documents, queries, events and custom metrics were used, by whom."""
         return await _report(
-            monitor, "usage", since, until, group_by, where, timezone, limit, max_tokens, cursor
-        )
+            monitor, "usage", since, until, group_by, where, timezone, limit, resolution,
+            max_tokens, cursor,
+        )  # fmt: skip
 
+
+def _add_costs(server: MCPServer, monitor: Monitor) -> None:
     @server.tool(annotations=_READS)
     async def get_cost_report(
         since: Since = "month",
@@ -183,13 +191,15 @@ def _add_reports(server: MCPServer, monitor: Monitor) -> None:
         where: Where = [],  # noqa: B006 - the schema shows the default; nothing changes it
         timezone: Zone = None,
         limit: Limit = 20,
+        resolution: Sources = "auto",
         max_tokens: Tokens = TOKENS_DEFAULT,
         cursor: Cursor = None,
     ) -> Annotated[CallToolResult, CostAnswer]:
         """What was spent in USD, on what, with projection; unknown prices are listed."""
         return await _report(
-            monitor, "cost", since, until, group_by, where, timezone, limit, max_tokens, cursor
-        )
+            monitor, "cost", since, until, group_by, where, timezone, limit, resolution,
+            max_tokens, cursor,
+        )  # fmt: skip
 
 
 def _add_status(server: MCPServer, monitor: Monitor) -> None:
@@ -244,6 +254,7 @@ async def _report(
     where: list[str],
     timezone: str | None,
     limit: int,
+    resolution: Sources,
     max_tokens: int,
     cursor: str | None,
 ) -> CallToolResult:
@@ -256,6 +267,7 @@ async def _report(
             group_by=group_keys(group_by),
             where=filters(where),
             limit=limit,
+            exact=resolution == "exact",
             cursor=cursor,
         )
         report: Report = await monitor.in_thread(lambda: getattr(monitor.reports, kind)(query))

@@ -13,6 +13,7 @@ from mcp_types import PARSE_ERROR, REQUEST_TIMEOUT
 
 from contextframe_monitoring.core.privacy import bounded_name, masked_text
 from contextframe_monitoring.core.records import OperationRecord, Origin
+from contextframe_monitoring.core.traceparent import trace_id_of
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import Context
@@ -21,7 +22,6 @@ from contextframe_monitoring.mcp.ending import UNPARSABLE
 from contextframe_monitoring.mcp.outcome import Outcome, outcome_of_result
 from contextframe_monitoring.mcp.sizes import size_bytes_of
 from contextframe_monitoring.mcp.targets import name_of
-from contextframe_monitoring.mcp.traceparent import trace_id_of
 
 PARSE_FAILED = Outcome("error", "ParseError", PARSE_ERROR)
 NEVER_ANSWERED = Outcome("error", "ConnectionClosed")

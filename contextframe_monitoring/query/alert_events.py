@@ -28,6 +28,10 @@ _TIMES = {"created_at": "created_us", "fired_at": "fired_us", "resolved_at": "re
 _COLUMNS = ("timestamp", "revision", *_TEXTS, "groups", "actual", "threshold", *_TIMES)
 
 
+_READS_MAX = 4
+"""So few rows are read one by one, more in one stretch of time."""
+
+
 def events(
     source: RowSource,
     waiting: Iterable[AlertRecord],
@@ -56,10 +60,15 @@ def _rows(source: RowSource, keys: pa.Table, at: Any) -> list[dict[str, Any]]:
     if not len(at):
         return []
     wanted = keys.take(pa.array(at))
-    times = pc.min_max(wanted["timestamp"].cast(pa.int64())).as_py()
-    every = _read(source, _COLUMNS, {}, times["min"], times["max"] + 1)
-    chosen = every.filter(pc.is_in(every["revision"], wanted["revision"].combine_chunks()))
-    by_revision = {row["revision"]: row for row in chosen.to_pylist()}
+    times = wanted["timestamp"].cast(pa.int64()).to_pylist()
+    apart = len(times) <= _READS_MAX
+    stretches = [(time, time) for time in set(times)] if apart else [(min(times), max(times))]
+    revisions = wanted["revision"].combine_chunks()
+    by_revision: dict[int, dict[str, Any]] = {}
+    for first, last in stretches:
+        every = _read(source, _COLUMNS, {}, first, last + 1)
+        chosen = every.filter(pc.is_in(every["revision"], revisions))
+        by_revision.update((row["revision"], row) for row in chosen.to_pylist())
     return list(by_revision.values())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from contextframe_monitoring.core.histogram import QUANTILE_ERROR
 from contextframe_monitoring.core.privacy import bounded_name
@@ -70,11 +70,20 @@ def period(window: Window) -> Period:
     return Period(start=window.start, end=window.end, timezone=window.timezone, name=window.period)
 
 
-def raw_resolution(scan: Scan, *, exact: bool = True) -> Resolution:
-    """Return the resolution of an answer from raw rows; percentiles may be from histograms."""
+def resolution(scan: Scan, *, exact: bool = True) -> Resolution:
+    """Return where the numbers of a scan come from; percentiles may be from histograms."""
     oldest = scan.oldest_us
+    source: Literal["raw", "rollup", "both"] = "raw"
+    if scan.folded_read:
+        source = "both" if scan.raw_read else "rollup"
     return Resolution(
+        source=source,
         exact=exact,
         quantile_error=0.0 if exact else round(QUANTILE_ERROR, 4),
         raw_since=None if oldest is None else iso(oldest, scan.query.window.timezone),
     )
+
+
+def left_out(what: str) -> str:
+    """Return what is said of figures that rollups can't give."""
+    return f"{what} need raw rows: ask for an exact answer or a shorter window"

@@ -32,22 +32,23 @@ from contextframe_monitoring.query.breakdown import (
     category,
     page,
     period,
-    raw_resolution,
+    resolution,
     shown,
 )
 from contextframe_monitoring.query.cost_cube import (
     BILLED,
+    COST_MEASURES,
     TOKENS,
-    UNPRICED,
     CostCube,
     CostSum,
-    Labels,
+    GroupLabels,
     PricedKey,
 )
 from contextframe_monitoring.query.keys import Key
 from contextframe_monitoring.query.scan import Scan
 from contextframe_monitoring.query.source import RowSource
 from contextframe_monitoring.query.spending import projection, trend
+from contextframe_monitoring.store.rollup import UNPRICED
 from contextframe_monitoring.store.schemas import COST
 
 MOVERS_MAX = 5
@@ -111,7 +112,7 @@ def cost_report(
         unknown=_unknown(cube, total),
         breakdown=breakdown,
         more=more,
-        resolution=raw_resolution(scan),
+        resolution=resolution(scan),
         note=_note(scan, total, config),
         **sections,
     )
@@ -120,7 +121,7 @@ def cost_report(
 def _read(scan: Scan, names: tuple[str, ...]) -> CostCube:
     keys: dict[str, Key] = {name: scan.key(name) for name in names}
     cube = CostCube({**keys, _PRICED: PricedKey()})
-    for rows in scan.rows(cube.columns):
+    for rows in scan.rows(cube.columns, COST_MEASURES):
         cube.add(rows)
     return cube
 
@@ -220,10 +221,12 @@ def _savings(cube: CostCube, savings: CacheSavings | None) -> Decimal | None:
     return None if amounts and not known else sum(known, Decimal(0))
 
 
-def _previous(scan: Scan, now: CostSum, by_mover: Mapping[Labels, CostSum]) -> PreviousCost | None:
-    """Return the window before; None when raw rows don't reach into it."""
+def _previous(
+    scan: Scan, now: CostSum, by_mover: Mapping[GroupLabels, CostSum]
+) -> PreviousCost | None:
+    """Return the window before; None when no rows reach into it."""
     query = scan.query
-    window, oldest = query.window.previous(), scan.oldest_us
+    window, oldest = query.window.previous(), scan.reached_us
     if window is None or oldest is None or oldest >= window.end_us:
         return None
     movers = _mover_keys(query)
@@ -242,7 +245,9 @@ def _previous(scan: Scan, now: CostSum, by_mover: Mapping[Labels, CostSum]) -> P
     )
 
 
-def _movers(now: Mapping[Labels, CostSum], before: Mapping[Labels, CostSum]) -> tuple[Mover, ...]:
+def _movers(
+    now: Mapping[GroupLabels, CostSum], before: Mapping[GroupLabels, CostSum]
+) -> tuple[Mover, ...]:
     changes = []
     for labels in {**now, **before}:
         cost = now[labels].nano_usd if labels in now else 0

@@ -2,9 +2,7 @@
 
 Any part of the report is a sum over some of the keys, so that parts and whole always agree.
 
-Corrections are rows of their own. A row counts as one fact unless its metadata, the JSON that the
-importers write, says `calls`: 0 for a growth, which adds cost and tokens but no fact, -1 for a
-fact that is taken back.
+Corrections are rows of their own, which add facts, nothing or take them back: `store.fact_counts`.
 """
 
 from __future__ import annotations
@@ -13,24 +11,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from contextframe_monitoring.query.folded import Folded
 from contextframe_monitoring.query.grouping import Grouping, Pairing
 from contextframe_monitoring.query.keys import Key
+from contextframe_monitoring.query.labels import Labels
 from contextframe_monitoring.query.source import Integers, Mask, Rows
 from contextframe_monitoring.query.sums import IntegerSums
+from contextframe_monitoring.store.fact_counts import fact_counts
+from contextframe_monitoring.store.rollup import UNPRICED
 
 TOKENS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
     "output_tokens", "reasoning_tokens",
 )  # fmt: skip
 COST_COLUMNS = ("timestamp", "amount_nano_usd", "metadata", *TOKENS)
-_CALLS = r'^\{"revision":[0-9]+,"calls":(?P<calls>0|-1)[,}]'
-"""What only importers write: revision and calls, in this order, first in the object."""
-BILLED, UNPRICED = "billed", "unpriced"
+COST_MEASURES = ("status", "count", "weight", "unknown_cost", "nano_usd", *TOKENS)
+"""What `CostCube.add` reads of rollup rows."""
+BILLED = "billed"
 
-Labels = tuple[str | None, ...]
+GroupLabels = tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,15 @@ class PricedKey:
 
     columns = ("amount_nano_usd",)
 
+    def __init__(self) -> None:
+        """Begin without labels."""
+        self._statuses = Labels()
+
     def codes(self, rows: Rows) -> Integers:
         """Return 1 where the amount is known, 0 where it is not."""
+        if isinstance(rows, Folded):
+            statuses = rows.labels("status")
+            return 1 - self._statuses.values(statuses, _is_unpriced).astype(np.int64)
         known = rows.known("amount_nano_usd")
         return np.ones(len(rows), np.int64) if known is None else known.astype(np.int64)
 
@@ -80,6 +87,10 @@ class PricedKey:
         """Return which rows have that label."""
         mask: Mask = self.codes(rows) == (label != UNPRICED)
         return mask
+
+
+def _is_unpriced(status: str | None) -> int:
+    return int(status == UNPRICED)
 
 
 class CostCube:
@@ -97,7 +108,10 @@ class CostCube:
         """Add facts."""
         codes = self._grouping.codes(rows)
         groups = len(self._grouping)
-        facts = _facts(rows.labels("metadata"))
+        if isinstance(rows, Folded):
+            self._add_folded(rows, codes, groups)
+            return
+        facts = fact_counts(rows.labels("metadata"))
         priced = rows.known("amount_nano_usd")
         self._nano_usd.add(codes, rows.integers("amount_nano_usd"), groups, priced)
         self._counts.add(codes, facts, groups)
@@ -105,7 +119,14 @@ class CostCube:
         for name, sums in zip(TOKENS, self._tokens, strict=True):
             sums.add(codes, rows.integers(name), groups)
 
-    def by(self, *names: str, billed: bool = False) -> dict[Labels, CostSum]:
+    def _add_folded(self, rows: Folded, codes: Integers, groups: int) -> None:
+        self._nano_usd.add(codes, rows.integers("nano_usd"), groups)
+        self._counts.add(codes, rows.counts(), groups)
+        self._unknown.add(codes, rows.integers("unknown_cost"), groups)
+        for name, sums in zip(TOKENS, self._tokens, strict=True):
+            sums.add(codes, rows.integers(name), groups)
+
+    def by(self, *names: str, billed: bool = False) -> dict[GroupLabels, CostSum]:
         """Return the sums by the labels of these keys; without names, one sum of all.
 
         What was billed is left out, or with `billed` the only thing taken. A group of which
@@ -132,14 +153,14 @@ class CostCube:
         among = np.array([name == BILLED for name in self._grouping.keys[place].names()], np.bool_)
         return among[self._grouping.parts(place)]
 
-    def _marginal(self, names: tuple[str, ...]) -> tuple[Integers, list[Labels]]:
+    def _marginal(self, names: tuple[str, ...]) -> tuple[Integers, list[GroupLabels]]:
         """Return the group of each cell when only these keys count, and the groups' labels."""
         places = [self._names.index(name) for name in names]
         if not places:
             return np.zeros(len(self._grouping), np.int64), [()]
         codes = self._grouping.parts(places[0])
         first = self._grouping.keys[places[0]].names()
-        labels: list[Labels] = [(label,) for label in first]
+        labels: list[GroupLabels] = [(label,) for label in first]
         for place in places[1:]:
             pairing = Pairing(len(codes) + 1)
             second = self._grouping.keys[place].names()
@@ -147,15 +168,3 @@ class CostCube:
             pairs = zip(pairing.firsts.tolist(), pairing.seconds.tolist(), strict=True)
             labels = [(*labels[before], second[after]) for before, after in pairs]
         return codes, labels
-
-
-def _facts(metadata: pa.DictionaryArray) -> Integers:
-    """Return how many facts each row adds; the JSON is looked at once per distinct text."""
-    if metadata.null_count == len(metadata):
-        return np.ones(len(metadata), np.int64)
-    found = pc.extract_regex(metadata.dictionary, _CALLS)
-    calls = pc.fill_null(pc.struct_field(found, "calls").cast(pa.int64()), 1)
-    table = np.append(calls.to_numpy(zero_copy_only=False), 1)
-    places = pc.fill_null(metadata.indices, len(table) - 1)
-    facts: Integers = table.take(places.to_numpy(zero_copy_only=False))
-    return facts

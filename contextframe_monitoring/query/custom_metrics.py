@@ -6,6 +6,7 @@ sum, and the sum per second of the window. Filters by attribute read one tag.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ import numpy as np
 from contextframe_monitoring.core.figures import added_up
 from contextframe_monitoring.core.reports import MetricUse
 from contextframe_monitoring.core.windows import Window
-from contextframe_monitoring.query.breakdown import shown
+from contextframe_monitoring.query.breakdown import left_out, shown
 from contextframe_monitoring.query.distribution import Distribution
 from contextframe_monitoring.query.events import figures
+from contextframe_monitoring.query.folded import Folded
 from contextframe_monitoring.query.grouping import Grouping
 from contextframe_monitoring.query.keys import ColumnKey
 from contextframe_monitoring.query.source import Floats, Integers, Rows
@@ -34,6 +36,7 @@ class CustomMetrics:
         self._values = Distribution(exact_rows_max)
         self._latest: Integers = np.zeros(0, np.int64)
         self._last: Floats = np.zeros(0)
+        self._lacks_last = False
 
     @property
     def exact(self) -> bool:
@@ -41,7 +44,16 @@ class CustomMetrics:
         return self._values.exact
 
     def add(self, rows: Rows) -> None:
-        """Add samples; those that are not finite numbers are left out."""
+        """Add samples; those that are not finite numbers are left out. Rollups don't say which was
+        the last one.
+        """
+        if isinstance(rows, Folded):
+            codes = self._grouping.codes(rows)
+            self._values.add_folded(codes, rows, len(self._grouping))
+            measured = np.flatnonzero(rows.integers("duration_count"))
+            times, none = rows.times_us()[measured], np.full(len(measured), np.nan)
+            self._see_last(codes[measured], none, times)
+            return
         codes, values, times = self._grouping.codes(rows), rows.floats("value"), rows.times_us()
         known = np.isfinite(values)
         if not known.all():
@@ -72,6 +84,10 @@ class CustomMetrics:
             )
         return tuple(found), max(len(named) - METRICS_MAX, 0)
 
+    def notes(self) -> list[str]:
+        """Return what should be said of the section, after it was made."""
+        return [left_out("the last values of gauges")] if self._lacks_last else []
+
     def _of_kind(
         self, kind: str, fields: dict[str, Any], group: int, window: Window
     ) -> dict[str, float | None]:
@@ -81,7 +97,11 @@ class CustomMetrics:
         if kind == "histogram":
             return {name: fields[name] for name in fields if name not in {"count", "sum"}}
         kept = {name: fields[name] for name in ("mean", "min", "max")}
-        return {"last": float(self._last[group]), **kept}
+        last = float(self._last[group])
+        if math.isnan(last):
+            self._lacks_last = True
+            return kept
+        return {"last": last, **kept}
 
     def _see_last(self, codes: Integers, values: Floats, times: Integers) -> None:
         more = len(self._grouping) - len(self._last)

@@ -8,6 +8,7 @@ import numpy as np
 
 from contextframe_monitoring.core import histogram
 from contextframe_monitoring.core.errors import LimitedError
+from contextframe_monitoring.query.folded import Folded
 from contextframe_monitoring.query.source import Floats, Integers
 
 SHARES = (0.5, 0.9, 0.95, 0.99)
@@ -50,21 +51,32 @@ class Distribution:
         self, codes: Integers, values: Floats, groups: int, weights: Integers | None = None
     ) -> None:
         """Add finite values; `weights` says how many each one stands for."""
-        if self._counted is None:
-            if weights is None and self._kept + len(values) <= self._exact_rows_max:
-                self._parts.append((codes, values))
-                self._kept += len(values)
-                return
-            self._counted = _Counted()
-            for kept_codes, kept_values in self._parts:
-                self._counted.add(kept_codes, kept_values, groups, None)
-            self._parts.clear()
-        self._counted.add(codes, values, groups, weights)
+        fits = weights is None and self._kept + len(values) <= self._exact_rows_max
+        if self._counted is None and fits:
+            self._parts.append((codes, values))
+            self._kept += len(values)
+            return
+        self._count().add(codes, values, groups, weights)
+
+    def add_folded(self, codes: Integers, rows: Folded, groups: int) -> None:
+        """Add what rollup rows measured."""
+        if not rows.integers("duration_count").any():
+            return
+        self._count().add_folded(codes, rows, groups)
 
     @property
     def exact(self) -> bool:
         """Whether percentiles come from the values themselves."""
         return self._counted is None
+
+    def _count(self) -> _Counted:
+        """Go over to histograms."""
+        if self._counted is None:
+            self._counted = _Counted()
+            for codes, values in self._parts:
+                self._counted.add(codes, values, int(codes.max(initial=-1)) + 1, None)
+            self._parts.clear()
+        return self._counted
 
     def spread(self, groups: int) -> Spread:
         """Return what is known of the first `groups` groups."""
@@ -111,6 +123,19 @@ class _Counted:
             codes, values = codes[positive], values[positive]
             weights = None if weights is None else weights[positive]
         self._table = histogram.added(self._table, codes, values, len(self._sums), weights)
+        self._check_size()
+
+    def add_folded(self, codes: Integers, rows: Folded, groups: int) -> None:
+        self._make_room(groups)
+        low, high = rows.floats("min"), rows.floats("max")
+        self._sums += np.bincount(codes, weights=rows.floats("sum"), minlength=len(self._sums))
+        np.fmin.at(self._minima, codes, low)
+        np.fmax.at(self._maxima, codes, high)
+        np.add.at(self._zeros, codes, rows.integers("zeros"))
+        self._table = histogram.merge(rows.packed(), codes, len(self._sums), self._table)
+        self._check_size()
+
+    def _check_size(self) -> None:
         if self._table.counts.size > _CELLS_MAX:
             raise LimitedError(
                 "number of groups",

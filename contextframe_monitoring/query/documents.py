@@ -20,6 +20,7 @@ from contextframe_monitoring.core.reports import (
     OperationCount,
 )
 from contextframe_monitoring.query.breakdown import shown
+from contextframe_monitoring.query.folded import weights
 from contextframe_monitoring.query.grouping import Pairing, distinct
 from contextframe_monitoring.query.keys import ColumnKey
 from contextframe_monitoring.query.labels import Labels
@@ -50,14 +51,20 @@ class Documents:
         self._uses, self._by_operation, self._by_collection = Counts(), Counts(), Counts()
         self._clicks = _Clicks(rows_max)
         self.total = 0
+        self._is_folded = False
 
     def add(self, rows: Rows) -> None:
-        """Add accesses of documents."""
-        self.total += len(rows)
-        documents = self._documents.codes(rows)
+        """Add accesses of documents. Rollups don't say of which."""
+        stands = weights(rows)
+        self.total += len(rows) if stands is None else int(stands.sum())
         operations = self._operations.codes(rows.labels("operation"))
-        self._by_operation.add(operations, len(self._operations))
-        self._by_collection.add(self._collections.codes(rows), len(self._collections.names()))
+        self._by_operation.add(operations, len(self._operations), stands)
+        collections = self._collections.codes(rows)
+        self._by_collection.add(collections, len(self._collections.names()), stands)
+        if rows.folded:
+            self._is_folded = True
+            return
+        documents = self._documents.codes(rows)
         places = [
             _OPERATIONS.index(name) if name in _OPERATIONS else len(_OPERATIONS)
             for name in self._operations.names
@@ -67,7 +74,9 @@ class Documents:
         self._clicks.add(rows, documents, kinds)
 
     def top(self) -> tuple[DocumentUse, ...]:
-        """Return the documents that were used most."""
+        """Return the documents that were used most; none when that is not known of all."""
+        if self._is_folded:
+            return ()
         names = self._documents.names()
         uses = grown(self._uses.values, len(names) * _PLACES).reshape(-1, _PLACES)
         totals = uses.sum(axis=1)
@@ -104,8 +113,10 @@ class Documents:
         )
 
     def click_through(self) -> ClickThrough | None:
-        """Return how many search hits were followed by a read; None when there were too many."""
-        return self._clicks.section()
+        """Return how many search hits were followed by a read; None when there were too
+        many, or none were accessed.
+        """
+        return self._clicks.section() if self.total and not self._is_folded else None
 
 
 def largest(counts: Integers, names: Sequence[str | None], top_max: int = TOP_MAX) -> list[int]:

@@ -13,6 +13,7 @@ from contextframe_monitoring.core.reports import EventUse, LabelShare, NumberSpr
 from contextframe_monitoring.query.breakdown import shown
 from contextframe_monitoring.query.distribution import Distribution, Spread
 from contextframe_monitoring.query.documents import largest
+from contextframe_monitoring.query.folded import Folded, weights
 from contextframe_monitoring.query.grouping import Grouping, Pairing
 from contextframe_monitoring.query.keys import ColumnKey
 from contextframe_monitoring.query.labels import Labels
@@ -39,6 +40,7 @@ class Events:
         self._outcomes = _LabelCounts(self._names, "outcome")
         self._durations = Distribution(exact_rows_max)
         self._numbers = _Numbers(exact_rows_max)
+        self._is_folded = False
 
     @property
     def exact(self) -> bool:
@@ -46,12 +48,16 @@ class Events:
         return self._durations.exact and self._numbers.exact
 
     def add(self, rows: Rows) -> None:
-        """Add events."""
+        """Add events. Rollups don't hold their measures."""
         codes = self._names.codes(rows)
         events = len(self._names.names())
-        self._counts.add(codes, events)
+        self._counts.add(codes, events, weights(rows))
         self._categories.add(rows)
         self._outcomes.add(rows)
+        if isinstance(rows, Folded):
+            self._durations.add_folded(codes, rows, events)
+            self._is_folded = True
+            return
         durations = rows.floats("duration_ms")
         known = np.isfinite(durations)
         self._durations.add(codes[known], durations[known], events)
@@ -62,7 +68,7 @@ class Events:
         names, counts = list(self._names.names()), self._counts.values
         durations = self._durations.spread(len(names))
         categories, outcomes = self._categories.shares(), self._outcomes.shares()
-        numbers = self._numbers.by_event()
+        numbers = {} if self._is_folded else self._numbers.by_event()
         return tuple(
             EventUse(
                 event=shown(names[place]),
@@ -102,7 +108,7 @@ class _LabelCounts:
 
     def add(self, rows: Rows) -> None:
         codes = self._grouping.codes(rows)
-        self._counts.add(codes, len(self._grouping))
+        self._counts.add(codes, len(self._grouping), weights(rows))
 
     def shares(self) -> dict[int, list[tuple[str, int]]]:
         found: dict[int, list[tuple[str, int]]] = {}

@@ -17,6 +17,7 @@ from contextframe_monitoring.core.status import (
     WriterStatus,
 )
 from contextframe_monitoring.query.alerting import alerting_findings, alerting_status
+from contextframe_monitoring.query.resources import resource_uses
 from contextframe_monitoring.store.ledger import KeeperState
 from contextframe_monitoring.store.machine import FileLock, free_bytes
 from contextframe_monitoring.store.schemas import RAW_TABLES, USAGE
@@ -73,6 +74,7 @@ def status_report(
         rollup_others={} if store.folds is None else store.folds.others(),
         last_error=(own and own.last_error) or keeper.last_error,
         disk_free_bytes=free_bytes(store.spool_root.parent),
+        resources=list(resource_uses(snapshot, now_us)),
         versions=versions(),
         findings=findings,
     )

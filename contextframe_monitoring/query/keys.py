@@ -53,16 +53,16 @@ class ColumnKey:
     ) -> None:
         """Read `column`, on rows that meet the condition."""
         self.columns = (column,) if condition is None else (column, condition.column)
-        self._column, self._condition = column, condition
+        self._column, self.condition = column, condition
         self._labels = Labels(labels_max)
         self._condition_labels = Labels()
 
     def codes(self, rows: Rows) -> Integers:
         """Return the code of each row's label."""
         codes = self._labels.codes(rows.labels(self._column))
-        if self._condition is None:
+        if self.condition is None:
             return codes
-        holds = having(rows, self._condition, self._condition_labels)
+        holds = having(rows, self.condition, self._condition_labels)
         return codes if holds.all() else np.where(holds, codes, self._labels.code(None))
 
     def names(self) -> Sequence[str | None]:
@@ -166,6 +166,8 @@ class AttributeKey:
 
     def codes(self, rows: Rows) -> Integers:
         """Return the code of each row's value."""
+        if rows.folded:
+            return self._folded_codes(rows)
         pairs, owners = _pairs(rows)
         mine = _mask(pc.starts_with(pairs, self._prefix))
         values = pc.utf8_slice_codeunits(pairs.filter(pa.array(mine)), len(self._prefix))
@@ -185,6 +187,9 @@ class AttributeKey:
 
     def mask(self, rows: Rows, label: str | None) -> Mask:
         """Return which rows have that value, among others where there are several."""
+        if rows.folded:
+            mask: Mask = self._folded_codes(rows) == self._labels.code(label)
+            return mask
         pairs, owners = _pairs(rows)
         if label is None:
             hits = pc.starts_with(pairs, self._prefix)
@@ -193,6 +198,11 @@ class AttributeKey:
         counts = np.bincount(owners[_mask(hits)], minlength=len(rows))
         self.found = self.found or bool(counts.any())
         return (counts == 0) if label is None else (counts > 0)
+
+    def _folded_codes(self, rows: Rows) -> Integers:
+        values = rows.labels(self.name)
+        self.found = self.found or values.null_count < len(values)
+        return self._labels.codes(values)
 
 
 def having(rows: Rows, condition: Condition, labels: Labels) -> Mask:

@@ -21,10 +21,21 @@ class Means:
         known = np.isfinite(values)
         if not known.all():
             codes, values = codes[known], values[known]
-        self._counts = grown(self._counts, groups)
-        self._sums = np.append(self._sums, np.zeros(len(self._counts) - len(self._sums)))
+        self._make_room(groups)
         self._counts += np.bincount(codes, minlength=len(self._counts))
         self._sums += np.bincount(codes, values, minlength=len(self._sums))
+
+    def add_sums(self, codes: Integers, sums: Floats, counts: Integers, groups: int) -> None:
+        """Add sums, and how many numbers each of them is of."""
+        some = counts > 0
+        codes = codes[some]
+        self._make_room(groups)
+        np.add.at(self._counts, codes, counts[some])
+        self._sums += np.bincount(codes, sums[some], minlength=len(self._sums))
+
+    def _make_room(self, groups: int) -> None:
+        self._counts = grown(self._counts, groups)
+        self._sums = np.append(self._sums, np.zeros(len(self._counts) - len(self._sums)))
 
     def sum(self, group: int) -> float | None:
         """Return the sum of a group, None when it has no number."""

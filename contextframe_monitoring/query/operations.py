@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from contextframe_monitoring.core.queries import ReportQuery
 from contextframe_monitoring.core.records import STATUSES
 from contextframe_monitoring.query.distribution import Distribution, Spread
+from contextframe_monitoring.query.folded import MEASURED, Folded
 from contextframe_monitoring.query.labels import Labels
 from contextframe_monitoring.query.source import Floats, Integers, Mask, Rows, Small
 from contextframe_monitoring.query.sums import Counts, grown
@@ -41,6 +42,9 @@ _OUTCOMES[: _OTHER + 1] = range(_OTHER + 1)
 _OUTCOMES[_IS_LISTEN : _IS_LISTEN + _OTHER + 1] = _LISTEN
 _OUTCOMES[_IS_SENT : _IS_SENT + _IS_LISTEN + _OTHER + 1] = _SENT
 
+_NO_LATENCIES: Floats = np.zeros(0)
+OPERATION_MEASURES = ("count", "weight", *MEASURED)
+"""What an `OperationTally` reads of rollup rows."""
 OPERATION_COLUMNS = (
     "operation_type", "status", "kind", "direction", "duration_ms", "weight",
 )  # fmt: skip
@@ -48,13 +52,16 @@ OPERATION_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """One batch, classified. `timed` is where the latencies come from, None for everywhere."""
+    """One batch, classified. `timed` is where the latencies come from, None for everywhere. Of
+    rollup rows the latencies stand in `folded`, the timed ones only.
+    """
 
     outcomes: Small
     requests: Mask | None
     timed: Integers | None
     latencies_ms: Floats
     weights: Integers | None
+    folded: Folded | None = None
 
     def at_timed(self, values: Integers) -> Integers:
         """Return the values of the operations that have a latency."""
@@ -79,13 +86,19 @@ class OperationReader:
             _mark(found, self._directions, rows.labels("direction"), "out", _IS_SENT)
             _mark(found, self._kinds, rows.labels("kind"), "notification", _IS_NOTIFIED)
         outcomes = _OUTCOMES.take(found)
+        requests = outcomes <= _LISTEN
+        requests_mask = None if requests.all() else requests
+        if isinstance(rows, Folded):
+            is_timed = (outcomes <= _OTHER) & (rows.integers("duration_count") > 0)
+            timed = None if is_timed.all() else np.flatnonzero(is_timed)
+            folded = rows if timed is None else rows.where(is_timed)
+            return Operations(outcomes, requests_mask, timed, _NO_LATENCIES, rows.counts(), folded)
         latencies = rows.floats("duration_ms")
         measured = np.isfinite(latencies) & (outcomes <= _OTHER)
         timed = None if measured.all() else np.flatnonzero(measured)
-        requests = outcomes <= _LISTEN
         return Operations(
             outcomes,
-            None if requests.all() else requests,
+            requests_mask,
             timed,
             latencies if timed is None else latencies.take(timed),
             _weights(rows),
@@ -146,6 +159,10 @@ class OperationTally:
         cells += operations.outcomes
         self._outcomes.add(cells, groups * _CLASSES, operations.weights)
         timed = operations.at_timed(codes)
+        if operations.folded is not None:
+            self._latencies.add_folded(timed, operations.folded, groups)
+            self._slow.add(timed, groups, operations.folded.above(self._slow_ms))
+            return
         weights = operations.weights
         weights = None if weights is None else operations.at_timed(weights)
         self._latencies.add(timed, operations.latencies_ms, groups, weights)

@@ -27,9 +27,10 @@ from contextframe_monitoring.core.reports import (
 from contextframe_monitoring.query.breakdown import (
     Labels,
     category,
+    left_out,
     page,
     period,
-    raw_resolution,
+    resolution,
     shown,
     times_of,
 )
@@ -38,13 +39,14 @@ from contextframe_monitoring.query.grouping import Grouping
 from contextframe_monitoring.query.keys import ColumnKey, TimeKey
 from contextframe_monitoring.query.operations import (
     OPERATION_COLUMNS,
+    OPERATION_MEASURES,
     OperationReader,
     Operations,
     OperationTally,
     Summary,
 )
 from contextframe_monitoring.query.scan import Scan
-from contextframe_monitoring.query.source import Rows, RowSource
+from contextframe_monitoring.query.source import Integers, Mask, Rows, RowSource
 from contextframe_monitoring.query.sums import IntegerSums
 from contextframe_monitoring.store.schemas import PERFORMANCE
 
@@ -52,6 +54,8 @@ SLOWEST_MAX = 5
 EXCEEDED_MAX = 10
 _P95 = 2
 """Place of p95 among a summary's quantiles."""
+TRAFFIC_MEASURES = ("request_bytes", "result_bytes", "request_tokens", "result_tokens")
+"""Columns of the rollups, in the order of `_TRAFFIC`."""
 _TRAFFIC = ("request_size", "result_size", "request_tokens", "result_tokens")
 
 
@@ -86,17 +90,28 @@ def performance_report(
         **_totals(total, query),
         breakdown=breakdown,
         more=more,
-        resolution=raw_resolution(scan, exact=spread.exact),
-        note="; ".join(scan.notes("no operations in this window")) or None,
+        resolution=resolution(scan, exact=spread.exact),
+        note="; ".join(_notes(scan, total)) or None,
         **sections,
     )
+
+
+def _notes(scan: Scan, total: Summary) -> list[str]:
+    notes = scan.notes("no operations in this window")
+    if scan.folded_read and total.slow:
+        notes.append("slow operations are counted from histograms, 1.1 % around the threshold")
+    if scan.folded_read and scan.query.detail:
+        notes.append(left_out("active_peak and connections"))
+    return notes
 
 
 def _read(
     scan: Scan, reader: OperationReader, tally: OperationTally, detail: _Detail | None
 ) -> None:
     columns = OPERATION_COLUMNS if detail is None else (*OPERATION_COLUMNS, *detail.columns)
-    for rows in scan.rows(columns):
+    measures = OPERATION_MEASURES if detail is None else (*OPERATION_MEASURES, *TRAFFIC_MEASURES)
+    cuts = () if detail is None else detail.cuts
+    for rows in scan.rows(columns, measures, cuts):
         operations = reader.read(rows)
         codes = scan.grouping.codes(rows)
         tally.add(codes, len(scan.grouping), operations)
@@ -121,14 +136,23 @@ class _Detail:
         self._by_time = OperationTally(config.slow_query_threshold_ms, rows_max)
         self._peak, self._connections = ActivePeak(rows_max), Connections()
         self._traffic = _TrafficSums()
+        self._is_folded = False
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """The times at which the trend changes its bucket."""
+        return self._times.buckets.starts_us
 
     def add(self, rows: Rows, operations: Operations) -> None:
         if not self._shared:
             self._by_target.add(self._targets.codes(rows), len(self._targets), operations)
         self._by_time.add(self._times.codes(rows), len(self._times.buckets), operations)
-        self._peak.add(operations.at_timed(rows.times_us()), operations.latencies_ms)
-        self._connections.add(rows)
         self._traffic.add(rows, operations)
+        if rows.folded:
+            self._is_folded = True
+        else:
+            self._peak.add(operations.at_timed(rows.times_us()), operations.latencies_ms)
+            self._connections.add(rows)
 
     def sections(self) -> dict[str, Any]:
         summaries = self._by_target.summaries(len(self._targets))[0]
@@ -137,8 +161,8 @@ class _Detail:
             g: names[g] for g, summary in enumerate(summaries) if _is_above(summary, self._config)
         }
         return {
-            "active_peak": self._peak.peak(),
-            "connections": self._connections.count(),
+            "active_peak": None if self._is_folded else self._peak.peak(),
+            "connections": None if self._is_folded else self._connections.count(),
             "error_rate_threshold_exceeded": _exceeded(above, summaries),
             "slowest": _slowest(names, summaries),
             "traffic": self._traffic.section(),
@@ -171,12 +195,23 @@ class _TrafficSums:
         if operations.requests is not None:
             stands = stands * operations.requests
         nowhere = np.zeros(len(rows), np.int64)
+        if rows.folded:
+            self._add_folded(rows, operations.requests, nowhere)
+            return
         for name, sums in self._sums.items():
             values = rows.integers(name)
             whole = values if isinstance(stands, int) else values * stands
             sums.add(nowhere, whole, 1, rows.known(name))
         if not self._estimated:
             self._estimated = pc.any(rows.array("tokens_estimated")).as_py() is True
+
+    def _add_folded(self, rows: Rows, requests: Mask | None, nowhere: Integers) -> None:
+        """Rollups don't tell a sum of 0 from an unknown one, nor estimates from counts."""
+        for (name, sums), measure in zip(self._sums.items(), TRAFFIC_MEASURES, strict=True):
+            values = rows.integers(measure)
+            whole = values if requests is None else values * requests
+            sums.add(nowhere, whole, 1, values != 0)
+            self._estimated = self._estimated or (name.endswith("tokens") and bool(values.any()))
 
     def section(self) -> Traffic:
         all_rows = np.zeros(1, np.int64)
@@ -194,9 +229,9 @@ class _TrafficSums:
 
 
 def _previous(scan: Scan, config: MonitoringConfig, now: Summary) -> PreviousOperations | None:
-    """Return the totals of the window before; None when raw rows don't reach into it."""
+    """Return the totals of the window before; None when no rows reach into it."""
     query = scan.query
-    window, oldest = query.window.previous(), scan.oldest_us
+    window, oldest = query.window.previous(), scan.reached_us
     if window is None or oldest is None or oldest >= window.end_us:
         return None
     earlier = Scan(scan.source, PERFORMANCE, query.over(window).ungrouped(), strict=False)

@@ -6,11 +6,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.cursor import decode_cursor
-from contextframe_monitoring.core.queries import ReportQuery
+from contextframe_monitoring.core.queries import (
+    EXACT_ROWS_LIMIT,
+    EXACT_ROWS_MAX,
+    ReportQuery,
+)
 from contextframe_monitoring.core.reports import (
     CostReport,
     PerformanceReport,
@@ -18,9 +23,10 @@ from contextframe_monitoring.core.reports import (
     UsageReport,
 )
 from contextframe_monitoring.core.status import OwnWriter, StatusReport, VerifyReport
-from contextframe_monitoring.core.windows import parse_window
+from contextframe_monitoring.core.windows import Window, parse_window
 from contextframe_monitoring.query.cache_savings import CatalogueSavings
 from contextframe_monitoring.query.completeness import verify
+from contextframe_monitoring.query.correlated import correlated_rows
 from contextframe_monitoring.query.cost import cost_report
 from contextframe_monitoring.query.health import status_report
 from contextframe_monitoring.query.performance import performance_report
@@ -57,6 +63,7 @@ class Reports:
         where: Mapping[str, str] | None = None,
         limit: int = 20,
         include_own: bool = False,
+        exact: bool = False,
         cursor: str | None = None,
     ) -> ReportQuery:
         """Return the question that these words mean; a cursor stands for all of them."""
@@ -74,6 +81,8 @@ class Reports:
             where=where or {},
             limit=limit,
             include_own=include_own,
+            exact=exact,
+            exact_rows_max=EXACT_ROWS_LIMIT if exact else EXACT_ROWS_MAX,
         )
 
     def performance(self, query: ReportQuery) -> PerformanceReport:
@@ -102,6 +111,12 @@ class Reports:
         cost = self._savings.input_cost(model, query.window.end_us)
         tools = tool_context(snapshot, query.window, cost, include_own=query.include_own)
         return report.model_copy(update={"tools": tools, "tools_model": model})
+
+    def correlated(self, correlation_id: str, window: Window) -> list[dict[str, Any]]:
+        """Return the stored rows of one correlation id, the earliest first."""
+        return correlated_rows(
+            Snapshot(self.store), correlation_id, window.start_us, window.end_us, window.timezone
+        )
 
     def performance_summary(self, period: str) -> PerformanceSummary:
         """Return the summary of a period in the words of the statistics seed."""

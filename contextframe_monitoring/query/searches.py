@@ -20,6 +20,7 @@ from contextframe_monitoring.core.queries import ReportQuery
 from contextframe_monitoring.core.reports import QueryTypeUse, QueryUse
 from contextframe_monitoring.query.breakdown import shown
 from contextframe_monitoring.query.documents import DOCUMENTS_MAX, largest
+from contextframe_monitoring.query.folded import Folded, weights
 from contextframe_monitoring.query.keys import ColumnKey
 from contextframe_monitoring.query.labels import Labels
 from contextframe_monitoring.query.means import Means
@@ -45,22 +46,31 @@ class Searches:
         self._type_ms, self._type_results, self._hash_ms, self._hash_results = (
             Means() for _ in range(4)
         )
-        self.total = 0
+        self._is_folded = False
 
     def add(self, rows: Rows) -> None:
-        """Add queries."""
-        self.total += len(rows)
-        types, hashes = self._types.codes(rows), self._hashes.codes(rows)
-        type_count, hash_count = len(self._types.names()), len(self._hashes.names())
-        durations, results = rows.floats("duration_ms"), rows.floats("value")
+        """Add queries. Rollups don't say which ones."""
+        types = self._types.codes(rows)
+        count, stands = len(self._types.names()), weights(rows)
         outcomes = self._outcomes.codes(rows.labels("outcome"))
-        good = np.array([name in _SUCCESSES for name in self._outcomes.names], np.bool_)
-        self._by_type.add(types, type_count)
-        self._good.add(types[good.take(outcomes)], type_count)
-        self._slow.add(types[durations > self._slow_ms], type_count)
+        is_good = np.array([name in _SUCCESSES for name in self._outcomes.names], np.bool_)
+        good = is_good.take(outcomes)
+        self._by_type.add(types, count, stands)
+        self._good.add(types[good], count, None if stands is None else stands[good])
+        if isinstance(rows, Folded):
+            self._is_folded = True
+            self._slow.add(types, count, rows.above(self._slow_ms))
+            times, values = rows.integers("duration_count"), rows.integers("value_count")
+            self._type_ms.add_sums(types, rows.floats("sum"), times, count)
+            self._type_results.add_sums(types, rows.floats("value_sum"), values, count)
+            return
+        durations, results = rows.floats("duration_ms"), rows.floats("value")
+        self._slow.add(types[durations > self._slow_ms], count)
+        self._type_ms.add(types, durations, count)
+        self._type_results.add(types, results, count)
+        hashes = self._hashes.codes(rows)
+        hash_count = len(self._hashes.names())
         self._by_hash.add(hashes, hash_count)
-        self._type_ms.add(types, durations, type_count)
-        self._type_results.add(types, results, type_count)
         self._hash_ms.add(hashes, durations, hash_count)
         self._hash_results.add(hashes, results, hash_count)
 
@@ -81,7 +91,11 @@ class Searches:
         )
 
     def top(self, source: RowSource, query: ReportQuery) -> tuple[QueryUse, ...]:
-        """Return the most frequent queries; their shapes are looked up in the rows again."""
+        """Return the most frequent queries, none when they are not known of all; their shapes are
+        looked up in the rows again.
+        """
+        if self._is_folded:
+            return ()
         names, counts = self._hashes.names(), self._by_hash.values
         places = largest(counts, names)
         hashes = [name for name in (names[place] for place in places) if name is not None]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from contextframe_monitoring.store.density import Density
+from contextframe_monitoring.store.kept_rollups import Sieve
+from contextframe_monitoring.store.levels import Level
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -34,10 +38,58 @@ class RowSource(Protocol):
         ...
 
 
+@runtime_checkable
+class RollupSource(RowSource, Protocol):
+    """A source that has rollups too."""
+
+    def drained_rows(
+        self, table: str, columns: Sequence[str], start_us: int | None, end_us: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of `batches` that rollups hold too."""
+        ...
+
+    def fresh_rows(
+        self, table: str, columns: Sequence[str], start_us: int | None, end_us: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of `batches` that no rollup holds yet."""
+        ...
+
+    def condensed(
+        self,
+        level: Level,
+        subject: str,
+        columns: Sequence[str],
+        start_us: int,
+        end_us: int,
+        starts_us: Sequence[int],
+        sieve: Sieve,
+    ) -> pa.RecordBatch | None:
+        """Return rollup rows whose sum is everything that `drained_rows` holds or held in the
+        window and that passes the sieve; None when there are none. Start and end are multiples of
+        the level's bucket length. Rows are merged by the buckets that begin at `starts_us`.
+        """
+        ...
+
+    def rollup_floor_us(self, level: Level) -> int | None:
+        """Return how far back a level reaches, None when nothing is there."""
+        ...
+
+    def density(self, table: str, subject: str, end_us: int) -> Density | None:
+        """Return how many rows a day before `end_us` has; None when that is not known."""
+        ...
+
+    def drained_count(self, table: str, start_us: int, end_us: int) -> int:
+        """Return how many rows `drained_rows` would yield."""
+        ...
+
+
 class Rows:
     """One batch of rows: each column converted at most once, without a copy where possible."""
 
     __slots__ = ("_batch", "_columns")
+
+    folded = False
+    """Whether a row stands for many: see `query.folded`."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         """Wrap a batch; its columns are looked up by name."""
@@ -81,9 +133,9 @@ class Rows:
         array = self.array(name)
         return array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
 
-    def where(self, mask: Mask) -> Rows:
+    def where(self, mask: Mask) -> Self:
         """Return the rows for which `mask` is true."""
-        return Rows(self._batch.filter(pa.array(mask)))
+        return type(self)(self._batch.filter(pa.array(mask)))
 
     def _converted(self, name: str, convert: Any) -> Any:
         if (name, convert) not in self._columns:

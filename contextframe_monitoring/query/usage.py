@@ -24,13 +24,13 @@ from contextframe_monitoring.core.buckets import (
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.figures import added_up
 from contextframe_monitoring.core.queries import ReportQuery
-from contextframe_monitoring.core.reports import TimePattern, TrendPoint, UsageReport, UsageRow
-from contextframe_monitoring.core.windows import local
+from contextframe_monitoring.core.reports import UsageReport, UsageRow
 from contextframe_monitoring.query.breakdown import (
     category,
+    left_out,
     page,
     period,
-    raw_resolution,
+    resolution,
     times_of,
 )
 from contextframe_monitoring.query.custom_metrics import METRIC_COLUMNS, CustomMetrics
@@ -47,16 +47,18 @@ from contextframe_monitoring.query.documents import (
     Documents,
 )
 from contextframe_monitoring.query.events import EVENT_COLUMNS, Events
-from contextframe_monitoring.query.keys import ColumnKey, TimeKey
-from contextframe_monitoring.query.labels import Labels
+from contextframe_monitoring.query.folded import USE_MEASURES, Folded, weights
+from contextframe_monitoring.query.keys import ColumnKey
 from contextframe_monitoring.query.means import Means
 from contextframe_monitoring.query.scan import Scan
 from contextframe_monitoring.query.searches import SEARCH_COLUMNS, Searches
 from contextframe_monitoring.query.source import Mask, Rows, RowSource
 from contextframe_monitoring.query.sums import Counts, grown
+from contextframe_monitoring.query.use_times import UseTimes, UseTypes, folded_hours
 from contextframe_monitoring.store.schemas import USAGE
 
 _TREND_BUCKETS_MAX = 400
+RAW_ONLY = "unique_resources, top documents and queries, click-through and measures of events"
 _METRIC_KEYS = frozenset({"metric", "kind", "unit", "metric_type", "type"})
 _COLUMNS = ("timestamp", METRIC_TYPE, "agent_id", "resource_id", "value")
 
@@ -64,10 +66,13 @@ _COLUMNS = ("timestamp", METRIC_TYPE, "agent_id", "resource_id", "value")
 def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig) -> UsageReport:
     """Return the usage report of a query. Raises `InvalidError` or `LimitedError`."""
     scan = Scan(source, USAGE, query)
-    events, types = _Uses(scan), _Types()
-    detail = _Detail(scan, config) if query.detail else None
+    events, types = _Uses(scan), UseTypes()
     with_metrics = bool(_METRIC_KEYS & {*query.group_by, *query.where})
-    for rows in scan.rows(_COLUMNS if detail is None else (*_COLUMNS, *_Detail.columns)):
+    detail = _Detail(scan, config, with_metrics=with_metrics) if query.detail else None
+    columns = _COLUMNS if detail is None else (*_COLUMNS, *_Detail.columns)
+    cuts = () if detail is None else detail.cuts
+    raw_only = ("agent_id", "resource_id") if detail is None else ("agent_id",)
+    for rows in scan.rows(columns, USE_MEASURES, cuts, raw_only):
         masks = types.masks(rows)
         samples = None if with_metrics else masks[CUSTOM]
         counted = rows if samples is None else rows.where(~samples)
@@ -78,16 +83,18 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
         if detail is not None:
             detail.add(rows, masks)
     breakdown, more = events.breakdown()
-    sections: dict[str, Any] = {"resolution": raw_resolution(scan)}
+    sections: dict[str, Any] = {"resolution": resolution(scan)}
     notes = scan.notes("no usage in this window")
+    if scan.folded_read:
+        notes.append(left_out(RAW_ONLY if query.detail else "unique_resources"))
     if detail is not None:
         sections, more_notes = detail.sections()
         notes += more_notes
     return UsageReport(
         period=period(query.window),
         total_events=events.total,
-        unique_agents=events.agents.distinct(),
-        unique_resources=events.resources.distinct(),
+        unique_agents=_agents(scan, with_metrics) if scan.folded_read else events.agents.distinct(),
+        unique_resources=None if scan.folded_read else events.resources.distinct(),
         total_document_accesses=events.counts_of(DOCUMENT_ACCESS),
         total_queries=events.counts_of(QUERY),
         breakdown=breakdown,
@@ -95,23 +102,6 @@ def usage_report(source: RowSource, query: ReportQuery, config: MonitoringConfig
         note="; ".join(notes) or None,
         **sections,
     )
-
-
-class _Types:
-    """Tells rows apart by what they are."""
-
-    def __init__(self) -> None:
-        self._labels = Labels()
-
-    def masks(self, rows: Rows) -> dict[str, Mask | None]:
-        """Return, for each type, where the rows of it are; None when there are none."""
-        codes = self._labels.codes(rows.labels(METRIC_TYPE))
-        found: dict[str, Mask | None] = {}
-        for name in (DOCUMENT_ACCESS, QUERY, EVENT, CUSTOM):
-            code = self._labels.known(name)
-            mask = None if code is None else codes == code
-            found[name] = mask if mask is not None and mask.any() else None
-        return found
 
 
 class _Distinct:
@@ -135,6 +125,18 @@ class _Distinct:
         return len([name for count, name in pairs if count and name is not None])
 
 
+def _agents(scan: Scan, with_metrics: bool) -> int | None:
+    """Return how many agents there are: read apart, so that rollups are merged over agents."""
+    again = Scan(scan.source, USAGE, scan.query.ungrouped(), strict=False)
+    agents, types = _Distinct("agent_id", DOCUMENTS_MAX), UseTypes()
+    for rows in again.rows(("agent_id", METRIC_TYPE), ("count", "weight")):
+        samples = None if with_metrics else types.masks(rows)[CUSTOM]
+        counted = rows if samples is None else rows.where(~samples)
+        if len(counted):
+            agents.add(counted)
+    return agents.distinct()
+
+
 class _Uses:
     """Totals and breakdown."""
 
@@ -148,8 +150,15 @@ class _Uses:
 
     def add(self, rows: Rows, masks: dict[str, Mask | None]) -> None:
         codes, groups = self._scan.grouping.codes(rows), len(self._scan.grouping)
-        self.total += len(rows)
-        self._counts.add(codes, groups)
+        stands = weights(rows)
+        self.total += len(rows) if stands is None else int(stands.sum())
+        self._counts.add(codes, groups, stands)
+        if isinstance(rows, Folded):
+            sums, counts = rows.floats("value_sum"), rows.integers("value_count")
+            self._values.add_sums(codes, sums, counts, groups)
+            for name, mask in masks.items():
+                self._by_type[name] += 0 if mask is None else int(rows.counts()[mask].sum())
+            return
         self._values.add(codes, rows.floats("value"), groups)
         self.agents.add(rows)
         hidden = np.zeros(len(rows), np.bool_)
@@ -195,16 +204,21 @@ class _Detail:
         dict.fromkeys((*DOCUMENT_COLUMNS, *SEARCH_COLUMNS, *EVENT_COLUMNS, *METRIC_COLUMNS))
     )
 
-    def __init__(self, scan: Scan, config: MonitoringConfig) -> None:
+    def __init__(self, scan: Scan, config: MonitoringConfig, *, with_metrics: bool) -> None:
         query = scan.query
-        self._scan = scan
+        self._scan, self._with_metrics = scan, with_metrics
         self._documents = Documents(query.exact_rows_max)
         self._searches = Searches(config.slow_query_threshold_ms)
         self._events = Events(query.exact_rows_max)
         self._metrics = CustomMetrics(query.exact_rows_max)
-        self._trend = _Times(_trend_buckets(query))
+        self._trend = UseTimes(_trend_buckets(query))
         hours = query.window.seconds / 3_600
-        self._hours = _Times(buckets(query.window, "hour")) if hours <= BUCKETS_MAX else None
+        self._hours = UseTimes(buckets(query.window, "hour")) if hours <= BUCKETS_MAX else None
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """The times at which the trend changes its bucket."""
+        return self._trend.starts_us
 
     def add_uses(self, rows: Rows) -> None:
         self._trend.add(rows)
@@ -227,48 +241,23 @@ class _Detail:
         metrics, more_metrics = self._metrics.section(self._scan.query.window)
         notes = [f"{more_metrics} more custom metrics"] if more_metrics else []
         exact = self._events.exact and self._metrics.exact
+        pattern = self._hours
+        if self._scan.folded_read:
+            notes += self._metrics.notes()
+            pattern = folded_hours(self._scan, with_metrics=self._with_metrics)
         return {
-            "resolution": raw_resolution(self._scan, exact=exact),
+            "resolution": resolution(self._scan, exact=exact),
             "accesses": self._documents.accesses(),
             "top_documents": self._documents.top(),
             "collections": self._documents.collections(),
-            "click_through": self._documents.click_through() if self._documents.total else None,
+            "click_through": self._documents.click_through(),
             "queries": self._searches.by_type(),
             "top_queries": self._searches.top(self._scan.source, self._scan.query),
             "events": self._events.section(),
             "metrics": metrics,
-            "pattern": None if self._hours is None else self._hours.pattern(),
+            "pattern": None if pattern is None else pattern.pattern(),
             "trend": self._trend.trend(),
         }, notes
-
-
-class _Times:
-    """Uses by calendar bucket."""
-
-    def __init__(self, cut: Buckets) -> None:
-        self._key, self._counts = TimeKey(cut), Counts()
-
-    def add(self, rows: Rows) -> None:
-        self._counts.add(self._key.codes(rows), len(self._key.buckets))
-
-    def _counted(self) -> list[int]:
-        size = len(self._key.buckets)
-        counts: list[int] = grown(self._counts.values, size)[:size].tolist()
-        return counts
-
-    def trend(self) -> tuple[TrendPoint, ...]:
-        pairs = zip(self._key.buckets.labels(), self._counted(), strict=True)
-        return tuple(TrendPoint(date=label, count=count) for label, count in pairs)
-
-    def pattern(self) -> TimePattern:
-        """Add up hours of the same name."""
-        hours, days = [0] * 24, [0] * 7
-        cut = self._key.buckets
-        for start_us, count in zip(cut.starts_us, self._counted(), strict=True):
-            moment = local(start_us, cut.timezone)
-            hours[moment.hour] += count
-            days[moment.weekday()] += count
-        return TimePattern(hour_of_day=tuple(hours), day_of_week=tuple(days))
 
 
 def _trend_buckets(query: ReportQuery) -> Buckets:

@@ -6,19 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import Engine
 
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.grouping import DEFAULT_GROUPING, Grouping
+from contextframe_monitoring.core.trusted_time import TrustedTime
 from contextframe_monitoring.store.archive import Archive
-from contextframe_monitoring.store.compaction import compact, consolidate, mergeable
+from contextframe_monitoring.store.compaction import LAG_US, compact, consolidate, mergeable
 from contextframe_monitoring.store.folding import Fold
 from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.ledger import Ledger
 from contextframe_monitoring.store.levels import LEVELS, Level
 from contextframe_monitoring.store.removals import Removals
-from contextframe_monitoring.store.retention import TrustedTime, expire
+from contextframe_monitoring.store.retention import expire
 from contextframe_monitoring.store.schemas import RAW_TABLES, TABLES
 from contextframe_monitoring.store.tables import Tables
 
@@ -115,7 +117,7 @@ class Maintenance:
         expire(
             self._tables,
             self._removals,
-            self._folded(done),
+            self._folded(done, self._clock.now_us() - LAG_US),
             now_us,
             self._wishes.days,
             self._checkpoint,
@@ -124,15 +126,22 @@ class Maintenance:
         )
         self._ledger.forget_batches(now_us)
 
-    def _folded(self, done: int) -> dict[str, int]:
-        """Return up to which batch rows of each table may go: rollups that every coarser level
-        holds.
+    def _folded(self, done: int, at_us: int) -> dict[str, int]:
+        """Return up to which batch rows of each table may go: rollups that every coarser level held
+        at a time, so that no reader misses them.
         """
-        marks = self._folds.watermarks()
         upto = dict.fromkeys(RAW_TABLES, done)
         least = done
         for level in reversed(LEVELS):
             upto[level.table] = least
             if level in self._wishes.levels:
-                least = min(least, marks.get(level.name, 0))
+                least = min(least, self._folds.settled(level.name, at_us))
         return upto
+
+
+def size_bytes(tables: Tables) -> int | None:
+    """Return the bytes of all files of the tables, None on object storage."""
+    if tables.local is None:
+        return None
+    files = (path for name in TABLES for path in Path(tables.uri(name)).rglob("*"))
+    return sum(path.stat().st_size for path in files if path.is_file())

@@ -6,7 +6,7 @@ and `max` are the least and the greatest, and what no row knows stays null.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from contextframe_monitoring.core import histogram
 from contextframe_monitoring.store.cardinality import Bound, bounded
-from contextframe_monitoring.store.groups import encoded
+from contextframe_monitoring.store.groups import encoded, grouped
 from contextframe_monitoring.store.schemas import (
     ROLLUP_KEYS,
     ROLLUP_SCHEMA,
@@ -49,7 +49,7 @@ def merged(
         "batch": pa.array(np.full(size, batch, np.int64)),
         **{name: label.take(pa.array(first)) for name, label in labels.items()},
         **{name: _total(table[name], group, size) for name in (*ROLLUP_SUMS, "zeros")},
-        "sum": _sum(table["sum"], group, size),
+        **{name: _sum(table[name], group, size) for name in ("sum", "value_sum")},
         "min": _extreme(table["min"], group, size, np.minimum, np.inf),
         "max": _extreme(table["max"], group, size, np.maximum, -np.inf),
         "histogram": _histograms(table["histogram"], group, size),
@@ -61,6 +61,39 @@ def merged(
         for field in ROLLUP_SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=ROLLUP_SCHEMA)
+
+
+def merged_by(starts_us: Sequence[int], parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch | None:
+    """Return rows of some columns of ROLLUP_SCHEMA, a bucket among them, as one row for each
+    combination of their labels in each of the buckets that begin at these times, which rise; None
+    when there are none.
+    """
+    if not parts:
+        return None
+    table = pa.Table.from_batches(parts)
+    edges = np.array(starts_us, np.int64)
+    bucket = edges[np.searchsorted(edges, _ints(table["bucket"].cast(pa.int64())), "right") - 1]
+    names = table.schema.names
+    labels = {name: encoded(table[name]) for name in names if name in _KEYS}
+    group, first = grouped(bucket, list(labels.values()))
+    size = len(first)
+    columns: dict[str, pa.Array] = {
+        "bucket": pa.array(bucket[first]).cast(TIME),
+        **{name: label.take(pa.array(first)) for name, label in labels.items()},
+    }
+    for name in set(names) - columns.keys():
+        column = table[name]
+        if name in ("sum", "value_sum"):
+            columns[name] = _sum(column, group, size)
+        elif name == "min":
+            columns[name] = _extreme(column, group, size, np.minimum, np.inf)
+        elif name == "max":
+            columns[name] = _extreme(column, group, size, np.maximum, -np.inf)
+        elif name == "histogram":
+            columns[name] = _histograms(column, group, size)
+        else:
+            columns[name] = _total(column, group, size)
+    return pa.RecordBatch.from_arrays([columns[name] for name in names], names)
 
 
 def _total(column: pa.ChunkedArray, group: _Ints, size: int) -> pa.Array:

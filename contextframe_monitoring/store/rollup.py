@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from contextframe_monitoring.core import histogram
 from contextframe_monitoring.store.cardinality import Bound, bounded, chosen_attributes
+from contextframe_monitoring.store.fact_counts import fact_counts
 from contextframe_monitoring.store.groups import encoded
 from contextframe_monitoring.store.levels import LEVELS
 from contextframe_monitoring.store.schemas import (
@@ -27,20 +28,25 @@ from contextframe_monitoring.store.schemas import (
 )
 
 BUCKET_US = LEVELS[0].bucket_us
+UNPRICED = "unpriced"
+"""The `status` of cost rows without a price: what they hold must be told apart."""
 _Ints = np.ndarray[Any, np.dtype[np.int64]]
 _Floats = np.ndarray[Any, np.dtype[np.float64]]
 _Column = Callable[[pa.Table], pa.ChunkedArray]
 
 
 def _attribute(key: str) -> _Column:
-    """Return what reads the value of an attribute `key=value` out of the attributes of each row."""
+    """Return what reads the value of an attribute `key=value` out of the attributes of each row;
+    several values of one name are joined, as reports do it.
+    """
+    prefix = f"{key}="
 
     def column(table: pa.Table) -> pa.ChunkedArray:
-        prefix = f"{key}="
-        found = [
-            next((item[len(prefix) :] for item in items or () if item.startswith(prefix)), None)
+        named = [
+            [item[len(prefix) :] for item in items or () if item.startswith(prefix)]
             for items in table["attributes"].to_pylist()
         ]
+        found = [", ".join(values) if values else None for values in named]
         return pa.chunked_array([pa.array(found, pa.string())])
 
     return column
@@ -53,6 +59,10 @@ def _same(*names: str) -> dict[str, _Column]:
 def _custom_name(table: pa.Table) -> pa.ChunkedArray:
     custom = pc.equal(table["metric_type"].cast(pa.string()), "custom")
     return pc.if_else(pc.fill_null(custom, False), table["resource_id"], None)
+
+
+def _unpriced(table: pa.Table) -> pa.ChunkedArray:
+    return pc.if_else(pc.is_null(table["amount_nano_usd"]), UNPRICED, pa.scalar(None, pa.string()))
 
 
 _WHO = _same("server", "environment", "agent_id")
@@ -69,6 +79,7 @@ _KEYS: dict[str, dict[str, _Column]] = {
     COST: {
         **_WHO,
         **_same("operation", "provider", "model", "cost_type", "provenance"),
+        "status": _unpriced,
         "feature": _attribute("feature"),
         "user_tier": _attribute("user_tier"),
     },
@@ -135,8 +146,9 @@ def _deltas(
         **_measured(group, size, _values(name, table)),
     }
     if name == COST:
-        unknown = pc.is_null(table["amount_nano_usd"]).cast(pa.int64())
-        columns["unknown_cost"] = _integers(_sum(group, size, _ints(unknown)))
+        columns |= _facts(group, size, table)
+    if name == USAGE:
+        columns |= _added_up(group, size, _floats(table["value"]))
     arrays = [
         columns[field.name].cast(field.type)
         if field.name in columns
@@ -157,6 +169,26 @@ def _values(name: str, table: pa.Table) -> _Floats:
         return durations
     custom = pc.equal(table["metric_type"].cast(pa.string()), "custom").to_numpy()
     return np.where(custom.astype(bool), _floats(table["value"]), durations)
+
+
+def _facts(group: _Ints, size: int, table: pa.Table) -> dict[str, pa.Array]:
+    """Return the facts of each group, and how many of them have no price."""
+    facts = fact_counts(encoded(table["metadata"]))
+    unknown = pc.is_null(table["amount_nano_usd"]).to_numpy()
+    return {
+        "weight": _integers(_sum(group, size, facts)),
+        "unknown_cost": _integers(_sum(group, size, facts * unknown)),
+    }
+
+
+def _added_up(group: _Ints, size: int, values: _Floats) -> dict[str, pa.Array]:
+    """Return the sum of the finite values of each group, and how many there are."""
+    known = np.isfinite(values)
+    group, values = group[known], values[known]
+    return {
+        "value_count": _integers(np.bincount(group, minlength=size)),
+        "value_sum": pa.array(np.bincount(group, weights=values, minlength=size), pa.float64()),
+    }
 
 
 def _measured(group: _Ints, size: int, values: _Floats) -> dict[str, pa.Array]:

@@ -167,7 +167,7 @@ ROLLUP_KEYS = (
 
 ROLLUP_SUMS = (
     "count", "weight", "duration_count", "request_bytes", "result_bytes", "request_tokens",
-    "result_tokens", "unknown_cost", "nano_usd", "input_tokens", "cache_read_tokens",
+    "result_tokens", "value_count", "unknown_cost", "nano_usd", "input_tokens", "cache_read_tokens",
     "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens", "reasoning_tokens",
 )  # fmt: skip
 """Integer measures that merge by addition."""
@@ -180,6 +180,7 @@ ROLLUP_SCHEMA = _schema(
     _field("attributes", pa.string(), "chosen key=value pairs, joined by newlines"),
     *(_field(name, pa.int64(), "sum over the rows") for name in ROLLUP_SUMS),
     _field("sum", pa.float64(), "sum of durations (ms) or values"),
+    _field("value_sum", pa.float64(), "sum of the values of uses"),
     _field("min", pa.float64(), "smallest duration or value"),
     _field("max", pa.float64(), "largest duration or value"),
     _field("zeros", pa.int64(), "durations or values that are not above 0"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from contextframe_monitoring.core.config import (
@@ -12,8 +12,6 @@ from contextframe_monitoring.core.config import (
     MonitoringConfig,
     changed,
     config_from,
-    config_keys,
-    sections,
 )
 from contextframe_monitoring.core.errors import (
     InvalidError,
@@ -40,14 +38,10 @@ def load_config(path: str | None, environ: Mapping[str, str], **overrides: Any) 
     try:
         config = config_from(values, path or "the configuration", environ)
     except UnknownKeyError as error:
-        section, _, key = error.key.partition(".")
-        if section not in values:
+        if error.key.partition(".")[0] not in values:
             raise
         where = f"{path}, line {_line_of(error.key, text)}"
-        names: Iterable[str] = config_keys()
-        if key:
-            names = (f"{section}.{one}" for one in sections()[section].__struct_fields__)
-        raise UnknownKeyError(error.key, names, where) from None
+        raise UnknownKeyError(error.key, error.known, where) from None
     except InvalidError as error:
         rule = _RULE.match(error.name)
         if path is not None and rule is not None:
@@ -104,11 +98,30 @@ def _line_of(key: str, text: str) -> int:
     """Return the number of the line that sets a key (`budget.monthly_usd`: in that section) or
     opens its table.
     """
-    section, _, inner = key.partition(".")
-    if inner:
-        before = _line_of(section, text) - 1
-        lines = text.splitlines(keepends=True)
-        return before + _line_of(inner, "".join(lines[before:]))
-    name = rf"[\"']?{re.escape(key)}[\"']?"
-    found = re.search(rf"^\s*(?:{name}\s*[=.]|\[+\s*{name}\s*[.\]])", text, re.MULTILINE)
+    parts = key.split(".")
+    for cut in range(len(parts), 0, -1):
+        header = re.search(rf"^\s*\[+\s*{_dotted(parts[:cut])}\s*\]", text, re.MULTILINE)
+        if header:
+            opened = text.count("\n", 0, header.end()) + 1
+            return _set_in(parts[cut:], text, header.end()) or opened
+    return _set_in(parts, text, 0) or _opened(parts[0], text)
+
+
+def _set_in(parts: list[str], text: str, start: int) -> int | None:
+    """Return the number of the first line from `start` on that sets a key, or a table that it
+    stands in.
+    """
+    for cut in range(len(parts), 0, -1):
+        pattern = re.compile(rf"^\s*{_dotted(parts[:cut])}\s*=", re.MULTILINE)
+        if found := pattern.search(text, start):
+            return text.count("\n", 0, found.end()) + 1
+    return None
+
+
+def _opened(name: str, text: str) -> int:
+    found = re.search(rf"^\s*(?:\[+\s*)?{_dotted([name])}\s*[.\]=]", text, re.MULTILINE)
     return text.count("\n", 0, found.end()) + 1 if found else 1
+
+
+def _dotted(parts: list[str]) -> str:
+    return r"\s*\.\s*".join(rf"[\"']?{re.escape(part)}[\"']?" for part in parts)

@@ -15,8 +15,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contextframe_monitoring.core.clock import US_PER_DAY
 from contextframe_monitoring.core.errors import StoreError
+from contextframe_monitoring.store.density import Density
+from contextframe_monitoring.store.kept_rollups import KeptRollups, Sieve
 from contextframe_monitoring.store.levels import LEVELS, Level, finer
+from contextframe_monitoring.store.merging import merged_by
 from contextframe_monitoring.store.rows import Stored, decode, rows
 from contextframe_monitoring.store.schemas import TIME
 from contextframe_monitoring.store.spool.reader import WriterView, read_spool
@@ -136,6 +140,7 @@ class Snapshot:
                     batch_after=low,
                     batch_max=high,
                     where=f"subject = '{subject}'",
+                    late=True,
                 )
                 first = next(rows, None)  # from here on, the table's version is pinned
                 self._check_merged(source, low, high)
@@ -165,11 +170,88 @@ class Snapshot:
         tables = [source.table for source in (level, *finer(level))]
         moments = [self._tables.oldest_us(table) for table in tables]
         oldest = min((moment for moment in moments if moment is not None), default=None)
-        removals = self._store.removals
-        cutoff = None if removals is None else removals.cutoffs().get(level.table)
+        cutoff = self._cutoffs.get(level.table)
         if oldest is None or cutoff is None:
             return oldest
         return max(oldest, cutoff)
+
+    def condensed(
+        self,
+        level: Level,
+        subject: str,
+        columns: Sequence[str],
+        start_us: int,
+        end_us: int,
+        starts_us: Sequence[int],
+        sieve: Sieve,
+    ) -> pa.RecordBatch | None:
+        """Return the rows of `rollups` that pass the sieve, merged by their labels and by the
+        buckets that begin at `starts_us`; None when there are none. They are kept for later looks.
+        """
+        inside = tuple(start for start in starts_us if start_us < start < end_us)
+        key = (level.name, subject, tuple(columns), start_us, end_us, inside, sieve.question)
+        kept = self._kept
+        found = kept.get(self.done, key)
+        if found is None:
+            read = tuple(dict.fromkeys((*columns, *sieve.columns)))
+            rows = self.rollups(level, subject, read, start_us, end_us)
+            passed = (sieve.passed(batch).select(list(columns)) for batch in rows)
+            found = merged_by([start_us, *inside], [batch for batch in passed if batch.num_rows])
+            if found is not None:
+                kept.put(self.done, key, end_us, found)
+        return found
+
+    @cached_property
+    def _kept(self) -> KeptRollups:
+        """What earlier looks kept, less what was touched since."""
+        removals, kept = self._store.removals, self._store.kept
+        expired = 0 if removals is None else sum(removals.expired().values())
+        kept.meet(self.done, (expired, *sorted(self._cutoffs.items())), self._touched_us)
+        return kept
+
+    def _touched_us(self, batch: int) -> int | None:
+        """Return the earliest bucket that any level has rows of later batches for."""
+        least: int | None = None
+        for level in LEVELS:
+            for found in self._tables.scan(level.table, ["bucket"], batch_after=batch):
+                if found.num_rows:
+                    low: int = pc.min(found.column(0)).cast(pa.int64()).as_py()
+                    least = low if least is None else min(least, low)
+        return least
+
+    @cached_property
+    def _cutoffs(self) -> dict[str, int]:
+        removals = self._store.removals
+        return {} if removals is None else dict(removals.cutoffs())
+
+    def density(self, table: str, subject: str, end_us: int) -> Density | None:
+        """Return how many rows a table and the levels have on the last whole day before `end_us`;
+        None where there are none. It is counted anew when the table has grown by a quarter.
+        """
+        total = self._tables.count(table) if self.done else 0
+        known = self._store.densities.get(table)
+        if known is not None and known.total <= total < known.total * 5 / 4:
+            return known
+        day_us = end_us // US_PER_DAY * US_PER_DAY
+        found = None
+        for start_us in (day_us - US_PER_DAY, day_us):
+            raw = self._tables.count_between(table, start_us, start_us + US_PER_DAY)
+            if raw:
+                found = Density(total, raw, self._folded_rows(subject, start_us))
+                self._store.densities[table] = found
+                break
+        return found
+
+    def _folded_rows(self, subject: str, day_us: int) -> dict[str, int]:
+        where, end_us = f"subject = '{subject}'", day_us + US_PER_DAY
+        return {
+            level.name: self._tables.count_between(level.table, day_us, end_us, where)
+            for level in LEVELS
+        }
+
+    def drained_count(self, table: str, start_us: int, end_us: int) -> int:
+        """Return how many drained rows of a table have start <= time < end."""
+        return self._tables.count_between(table, start_us, end_us) if self.done else 0
 
     def oldest_us(self, table: str) -> int | None:
         """Return the earliest time of the raw rows of a table, None when there are none."""

@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import StoreError
+from contextframe_monitoring.store.density import Density
 from contextframe_monitoring.store.folds import Folds
+from contextframe_monitoring.store.kept_rollups import KeptRollups
 from contextframe_monitoring.store.ledger import Ledger
 from contextframe_monitoring.store.machine import (
     default_store,
@@ -32,6 +34,8 @@ class Store:
         """Find the places of a store. Raises `StoreError` when its folder is a file."""
         self.uri = uri
         self.tables = Tables(uri)
+        self.densities: dict[str, Density] = {}
+        self.kept = KeptRollups()
         self.spool_root = spool_folder(uri, spool_path)
         if self.tables.local is not None and self.tables.local.is_file():
             raise StoreError(uri, "it is a file", "name a folder with --store")

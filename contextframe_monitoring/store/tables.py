@@ -50,6 +50,7 @@ class Tables:
         self.local = None if is_remote(store) else local_store(store)
         self._options = storage_options
         self._threads = threading.local()
+        self._oldest: dict[str, tuple[tuple[int, int], int | None]] = {}
 
     @property
     def _open(self) -> dict[str, Any]:
@@ -139,6 +140,17 @@ class Tables:
             self._open[name] = dataset
         return dataset
 
+    def widen(self, name: str) -> None:
+        """Give a table of an older version of this program the columns that it lacks, all null."""
+        dataset = self.dataset(name)
+        known = () if dataset is None else dataset.schema.names
+        missing = [field.with_nullable(True) for field in SCHEMAS[name] if field.name not in known]
+        if dataset is not None and missing:
+            with self.explained(name, "widened"):
+                dataset.add_columns(pa.schema(missing))
+            self._open.pop(name, None)
+            self.sync(name)
+
     def append(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Append rows in one commit; what was written is durable only after `sync`."""
         dataset = self.create(name)
@@ -204,6 +216,11 @@ class Tables:
         with self.explained(name, "read"):
             return int(dataset.count_rows(filter=where))
 
+    def count_between(self, name: str, start_us: int, end_us: int, where: str | None = None) -> int:
+        """Return the number of rows of a table with start <= time < end that meet a condition."""
+        conditions = _between(name, start_us, end_us)
+        return self.count(name, " AND ".join(conditions if where is None else [*conditions, where]))
+
     def scan(
         self,
         name: str,
@@ -215,21 +232,18 @@ class Tables:
         batch_max: int | None = None,
         in_order: bool = False,
         where: str | None = None,
+        late: bool | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows with start <= time < end of the batches after `batch_after` and up to
         `batch_max`, these columns only, and of them those that meet the SQL condition `where`.
 
         `in_order` keeps the order in which they are stored: one scan then gives what the last gave.
+        `late` reads the columns after the conditions: twice as fast where these leave runs of rows.
         """
         dataset = self.dataset(name)
         if dataset is None:
             return
-        time_name = time_column(name)
-        conditions = []
-        if start_us is not None:
-            conditions.append(f"{time_name} >= {time_literal(start_us)}")
-        if end_us is not None:
-            conditions.append(f"{time_name} < {time_literal(end_us)}")
+        conditions = _between(name, start_us, end_us)
         if batch_after:
             conditions.append(f"batch > {batch_after}")
         if batch_max is not None:
@@ -242,32 +256,36 @@ class Tables:
                 filter=" AND ".join(conditions) or None,
                 scan_in_order=in_order,
                 batch_size=_ROWS_PER_BATCH,
+                late_materialization=late,
             ).to_batches()
 
     def oldest_us(self, name: str) -> int | None:
         """Return the earliest time of a table's rows in microseconds, None when there are none.
 
-        Rows come about in the order of time, so the first ones bound it, and the index leaves
-        little of what may be earlier to be read.
+        What was found is kept with the version of the table that it was found in. Any row bounds
+        the earliest one, and the index leaves little of what may be as early to be read.
         """
-        column = time_column(name)
-        found: int | None = None
-        for batch in self.scan(name, [column], in_order=True):
-            if batch.num_rows:
-                found = _least(batch)
-                break
-        if found is not None:
-            for batch in self.scan(name, [column], end_us=found):
-                if batch.num_rows:
-                    found = min(found, _least(batch))
+        dataset = self.dataset(name)
+        if dataset is None:
+            return None
+        with self.explained(name, "read"):
+            version = dataset.version, int(dataset.count_rows())
+            known, found = self._oldest.get(name, ((0, 0), None))
+            if known != version:
+                found = None if found is None else self._least(dataset, name, found)
+                if found is None:
+                    rows = dataset.scanner(columns=[time_column(name)], limit=1).to_table()
+                    bound = _least(rows) if rows.num_rows else None
+                    found = None if bound is None else self._least(dataset, name, bound)
+                self._oldest[name] = version, found
         return found
 
-    def size_bytes(self) -> int | None:
-        """Return the bytes of all files of the tables, None on object storage."""
-        if self.local is None:
-            return None
-        files = (path for name in SCHEMAS for path in Path(self.uri(name)).rglob("*"))
-        return sum(path.stat().st_size for path in files if path.is_file())
+    def _least(self, dataset: Any, name: str, bound_us: int) -> int | None:
+        """Return the earliest time up to a bound, None when there is none."""
+        column = time_column(name)
+        until = f"{column} <= {time_literal(bound_us)}"
+        rows = dataset.scanner(columns=[column], filter=until).to_table()
+        return _least(rows) if rows.num_rows else None
 
     def delete(self, name: str, where: str) -> None:
         """Remove the rows that meet an SQL condition, in one durable commit. Their bytes stay
@@ -334,13 +352,23 @@ class Tables:
         return last
 
 
+def _between(name: str, start_us: int | None, end_us: int | None) -> list[str]:
+    """Return the conditions that a time has to meet."""
+    column, conditions = time_column(name), []
+    if start_us is not None:
+        conditions.append(f"{column} >= {time_literal(start_us)}")
+    if end_us is not None:
+        conditions.append(f"{column} < {time_literal(end_us)}")
+    return conditions
+
+
 def time_literal(time_us: int) -> str:
     """Return a time in microseconds as SQL."""
     moment = _EPOCH + dt.timedelta(microseconds=time_us)
     return f"cast('{moment:%Y-%m-%dT%H:%M:%S.%f}Z' as timestamp)"
 
 
-def _least(times: pa.RecordBatch) -> int:
+def _least(times: pa.Table) -> int:
     return int(pc.min(times.column(0)).cast(pa.int64()).as_py())
 
 

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from contextframe_monitoring.core.correlation import bound_to
 from contextframe_monitoring.ingest.otlp.bodies import BODY_BYTES_MAX, SIGNALS, Signal
 from contextframe_monitoring.ingest.otlp.door import Door
 from contextframe_monitoring.ingest.transcripts.books import open_books
@@ -47,14 +48,15 @@ class _Intake:
                 body = await _body(request)
             except ClientDisconnect:
                 return Response(status_code=400)
-            found = await anyio.to_thread.run_sync(
-                lambda: self._opened().receive(
-                    signal,
-                    body,
-                    request.headers.get("content-type"),
-                    request.headers.get("content-encoding"),
+            with bound_to(None):  # what is told has ids of its own, not those of its bringer
+                found = await anyio.to_thread.run_sync(
+                    lambda: self._opened().receive(
+                        signal,
+                        body,
+                        request.headers.get("content-type"),
+                        request.headers.get("content-encoding"),
+                    )
                 )
-            )
         headers = {"Retry-After": _RETRY_SECONDS} if found.status == 503 else None
         return Response(found.body, found.status, headers, found.content_type)
 

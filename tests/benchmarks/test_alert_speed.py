@@ -19,6 +19,7 @@ from contextframe_monitoring.alerts.history import HistoryQuery, history_report
 from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.store.alert_state import AlertState
+from contextframe_monitoring.store.compaction import compact
 from contextframe_monitoring.store.ledger import Ledger
 from contextframe_monitoring.store.schemas import (
     ALERT_EVENTS,
@@ -95,7 +96,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
                 mode="append",
                 data_storage_version="2.2",
             )
-        found.tables.compact(table)
+        compact(found.tables, table)
     return found
 
 

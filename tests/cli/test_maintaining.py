@@ -16,6 +16,7 @@ import pytest
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.query.completeness import verify
 from contextframe_monitoring.store.levels import LEVELS
+from contextframe_monitoring.store.maintenance import size_bytes
 from contextframe_monitoring.store.requests import Requests
 from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_1D, ROLLUP_SCHEMA
 from contextframe_monitoring.store.store import Store
@@ -58,18 +59,20 @@ def keeping(store: Store) -> Iterator[Keeper]:
         thread.join()
 
 
+@pytest.mark.requirement("time:maintain:command")
 def test_a_store_that_nobody_keeps_is_looked_after_here_and_now(store: Store) -> None:
     recorded_into(store, 100)
     done = run("maintain", "--store", store.uri, "--json")
     assert done.returncode == 0
     found = json.loads(done.stdout)
     assert (found["by"], found["steps"], found["bytes_before"]) == ("this process", STEPS, 0)
-    assert found["bytes_after"] == store.tables.size_bytes()
+    assert found["bytes_after"] == size_bytes(store.tables)
     assert len(stored_in(store)) == 100
     assert store.folds is not None
     assert store.folds.watermarks() == {"15m": 1, "1h": 1, "1d": 1}
 
 
+@pytest.mark.requirement("time:maintain:command")
 def test_a_running_keeper_is_asked_and_its_steps_are_shown(store: Store) -> None:
     recorded_into(store, 50)
     with keeping(store) as keeper:

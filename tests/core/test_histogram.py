@@ -23,6 +23,7 @@ from contextframe_monitoring.core.histogram import (
     merge,
     middle_of,
     quantiles,
+    regrouped,
     repack,
 )
 
@@ -161,3 +162,22 @@ def test_an_empty_group_has_no_quantile() -> None:
     found = quantiles(table, np.zeros(2, np.int64), (0.5,))
     assert np.isnan(found[0, 0])
     assert found[1, 0] == middle_of(bucket_of(np.array([3.0])))[0]
+
+
+@pytest.mark.parametrize("groups", [3, 4_000])
+def test_many_histograms_merge_to_the_sum_of_their_cells(groups: int) -> None:
+    rng = np.random.default_rng(1)
+    keys, values = rng.integers(0, 5_000, 400_000), rng.lognormal(3, 2, 400_000)
+    built = build(keys, values)
+    owners = rng.integers(0, groups, len(built.owners))
+    table = merge(built.packed, owners, groups)
+    expected = np.zeros_like(table.counts)
+    sizes = np.diff(built.packed.offsets) // RECORD.itemsize
+    cells = np.frombuffer(built.packed.data, RECORD)
+    assert len(cells) > 1 << 17  # more than are counted at once
+    columns = cells["bucket"].astype(np.int64) - table.low
+    np.add.at(expected, (np.repeat(owners, sizes), columns), cells["count"])
+    assert np.array_equal(table.counts, expected)
+    again = regrouped(built.packed, owners, groups)
+    assert again.offsets.tolist() == repack(table).offsets.tolist()
+    assert again.data == repack(table).data

@@ -163,7 +163,9 @@ def dying(folder: Path, steps: list[str]) -> list[str]:
     return told.stdout.splitlines()
 
 
-@pytest.mark.requirement("spine:fault:keeper-killed", "spine:keeper:exactly-once")
+@pytest.mark.requirement(
+    "spine:fault:keeper-killed", "spine:keeper:exactly-once", "time:fault:fold"
+)
 def test_a_keeper_killed_at_any_step_leaves_everything_to_the_next_one(tmp_path: Path) -> None:
     stores = {step: store_at(tmp_path, step) for step in STEPS}
     recorders = {
@@ -198,6 +200,7 @@ MAINTENANCE = [
 ]
 
 
+@pytest.mark.requirement("time:fault:compact")
 def test_a_keeper_killed_in_maintenance_loses_and_repeats_nothing(tmp_path: Path) -> None:
     stores = {step: store_at(tmp_path, step) for step in MAINTENANCE}
     recorded = {}

@@ -227,7 +227,7 @@ def test_live_figures_stand_in_the_header_with_their_peak(tmp_path: Path) -> Non
     assert gauges() == (0, 0, 0)
 
 
-def test_to_begin_and_end_is_to_count_to_name_and_to_record(tmp_path: Path) -> None:
+def test_to_begin_and_end_is_to_count_to_number_and_to_record(tmp_path: Path) -> None:
     recorder = open_recorder(MonitoringConfig(store=str(tmp_path), start_keeper=False))
 
     def gauges() -> tuple[int, ...]:
@@ -235,18 +235,19 @@ def test_to_begin_and_end_is_to_count_to_name_and_to_record(tmp_path: Path) -> N
         assert view.header is not None
         return view.header.gauges
 
-    good = typing.cast("OperationRecord", GOOD[0])
-    hostile = msgspec.structs.replace(good, target="a\ud800b")
-    long = msgspec.structs.replace(good, target="x" * (1 << 20))
-    assert [recorder.begin() for _ in range(3)] == [f"{recorder.writer}-o{n}" for n in (1, 2, 3)]
+    assert [recorder.begin() for _ in range(3)] == [1, 2, 3]
     assert gauges() == (3, 3, 0)
-    assert [recorder.end(record) for record in (good, hostile, long)] == [True] * 3
+    encoded = [msgspec.msgpack.encode(record) for record in GOOD[:3]]
+    assert [recorder.end(record) for record in encoded] == [True] * 3
     assert gauges() == (0, 3, 0)
-    first, *others = recorded(tmp_path / "spool")
-    assert first == good
-    assert [len(o.target or "") for o in others if isinstance(o, OperationRecord)] == [3, 512]
+    assert recorded(tmp_path / "spool") == list(GOOD[:3])
+    recorder.enabled = False
+    assert (recorder.begin(), recorder.end(encoded[0]), gauges()) == (4, False, (0, 3, 0))
+    recorder.enabled = True
+    assert (recorder.end(encoded[0]), gauges()) == (True, (0, 3, 0))
+    assert recorder.operation_id(3) == f"{recorder.writer}-o3"
     off = open_recorder(MonitoringConfig(enabled=False))
-    assert (off.begin(), off.end(good)) == ("-o1", False)
+    assert (off.begin(), off.operation_id(1), off.end(encoded[0])) == (1, "-o1", False)
 
 
 @pytest.mark.requirement("spine:record:operation-id")

@@ -96,3 +96,17 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
 def test_nothing_but_the_protocol_goes_to_stdout(tmp_path: Path) -> None:
     done = run("serve", "--store", str(tmp_path / "store"), stdin="not json\n")
     assert all(line.startswith("{") for line in done.stdout.splitlines())
+
+
+def test_a_keeper_in_trouble_is_logged_and_so_is_its_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, log = tmp_path / "store", tmp_path / "app.log"
+    monkeypatch.setenv("CONTEXTFRAME_MONITORING_LOGGING__FILE", str(log))
+    state = Store(str(store)).state_folder / "state.db"
+    Store(str(store)).make_folders()
+    state.write_bytes(b"no database" * 100)
+    with started("serve", "--http", f"127.0.0.1:{free_port()}", "--store", str(store)):
+        until(lambda: log.exists() and '"message":"keeper.failed"' in log.read_text())
+        state.unlink()
+        until(lambda: '"message":"keeper.recovered"' in log.read_text())

@@ -13,8 +13,8 @@ from mcp import Client
 from mcp.server import Server
 from opentelemetry import propagate, trace
 
+from contextframe_monitoring.core.traceparent import trace_id_of
 from contextframe_monitoring.mcp.instrument import instrument
-from contextframe_monitoring.mcp.traceparent import trace_id_of
 from tests.mcp.toys import MODES, low_toy
 from tests.support import operations, recording
 

@@ -85,6 +85,7 @@ def test_each_bucket_and_each_subject_has_its_own_bound() -> None:
     assert bound.others == 0
 
 
+@pytest.mark.requirement("time:rollup:other")
 def test_the_bound_holds_on_every_level_and_status_counts_what_is_other(store: Store) -> None:
     grouping = Grouping(groups_max=5)
     keeper = Keeper(store, ManualClock(), grouping=grouping)
@@ -106,6 +107,7 @@ def test_the_bound_holds_on_every_level_and_status_counts_what_is_other(store: S
     assert verify(store).findings == []
 
 
+@pytest.mark.requirement("time:rollup:attributes")
 def test_chosen_attributes_are_kept_apart_in_their_order(store: Store) -> None:
     grouping = Grouping(attributes=("region", "plan"))
     keeper = Keeper(store, ManualClock(), grouping=grouping)

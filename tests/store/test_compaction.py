@@ -56,6 +56,7 @@ def test_fragments_of_one_size_become_one(sizes: list[int], kept: int) -> None:
     assert small_ones(sizes, SMALL) == kept
 
 
+@pytest.mark.requirement("time:maintain:compaction")
 def test_a_row_is_written_few_times_however_large_the_table_grows() -> None:
     sizes: list[int] = []
     written = 0
@@ -159,6 +160,7 @@ def test_a_look_that_is_older_than_a_merge_is_told_to_ask_again(store: Store) ->
     assert_levels_are_raw(store)
 
 
+@pytest.mark.requirement("time:rollup:one-commit")
 def test_a_reader_sees_every_bucket_once_while_rows_are_folded_and_merged(store: Store) -> None:
     clock = ManualClock()
     keeper = Keeper(store, clock)

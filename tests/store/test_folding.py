@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import lance
 import pyarrow as pa
 import pytest
 
@@ -34,6 +35,7 @@ def marks(store: Store) -> dict[str, int]:
     return {} if folds is None else folds.watermarks()
 
 
+@pytest.mark.requirement("time:rollup:levels", "004:dash:rollups", "004:test:rollups")
 def test_every_level_adds_up_to_the_raw_rows_folded_or_not(store: Store) -> None:
     clock = ManualClock()
     keeper = Keeper(store, clock)
@@ -97,6 +99,7 @@ def test_a_fold_that_dies_at_any_step_is_finished_by_the_next_keeper(
     assert_levels_are_raw(store)
 
 
+@pytest.mark.requirement("time:rollup:backfill")
 def test_a_store_from_before_the_levels_gets_them_from_the_minutes(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +128,7 @@ def test_a_lost_state_is_found_again_in_the_tables(store: Store) -> None:
     assert_levels_are_raw(Store(store.uri))
 
 
+@pytest.mark.requirement("time:rollup:intervals", "002:config:intervals")
 def test_intervals_say_which_levels_are_kept() -> None:
     def names(*intervals: str) -> list[str]:
         return [level.name for level in wanted(intervals)]
@@ -179,6 +183,7 @@ def test_a_level_that_is_not_kept_reaches_nowhere(store: Store) -> None:
     assert [floor is None for floor in floors] == [False, False, True, True]
 
 
+@pytest.mark.requirement("time:rollup:backfill", "time:verify:levels")
 def test_minutes_that_are_missing_are_made_from_raw_rows(store: Store) -> None:
     recorded_into(store, 60)
     first = Keeper(store, ManualClock())
@@ -199,6 +204,7 @@ def test_minutes_that_are_missing_are_made_from_raw_rows(store: Store) -> None:
     assert verify(store).findings == []
 
 
+@pytest.mark.requirement("time:verify:levels", "time:verify:rebuild")
 def test_rollups_that_somebody_changed_are_found_and_made_anew(store: Store) -> None:
     recorded_into(store, 60)
     keeper = Keeper(store, ManualClock())
@@ -217,3 +223,25 @@ def test_rollups_that_somebody_changed_are_found_and_made_anew(store: Store) -> 
 def of_raw_table(store: Store) -> Iterator[pa.Table]:
     for batch in of_raw(store):
         yield pa.Table.from_batches([batch])
+
+
+def test_a_table_of_an_older_version_gets_the_columns_that_it_lacks(store: Store) -> None:
+    recorded_into(store, 60)
+    first = Keeper(store, ManualClock())
+    first.tick()
+    first.release()
+    for name in ("rollup_1m", "performance_metrics"):
+        lance.dataset(store.tables.uri(name)).drop_columns(["target"])
+    store = Store(store.uri)
+    recorded_into(store, 30, seed=2)
+    second = Keeper(store, ManualClock())
+    second.tick()
+    assert second.last_error is None
+    found = {
+        label
+        for batch in store.tables.scan("performance_metrics", ["target"])
+        for label in batch.column(0).to_pylist()
+    }
+    assert found == {None, "tool-4", "tool-9", "tool-3", "tool-8", "tool-2", "tool-7"}
+    second.compact()
+    assert verify(store).findings == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ HOUR_US, DAY_LEVEL_US = LEVELS[2].bucket_us, LEVELS[3].bucket_us
 CUTS = st.lists(st.integers(0, 25), max_size=3)
 
 
+@pytest.mark.requirement("time:rollup:laws")
 @LAW
 @given(RECORDS, CUTS)
 def test_merging_parts_and_merging_the_merged_give_what_merging_the_whole_gives(

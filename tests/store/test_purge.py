@@ -17,6 +17,7 @@ from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.ingest.recorder import Recorder, open_recorder
 from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.query.completeness import verify
+from contextframe_monitoring.store.compaction import LAG_US
 from contextframe_monitoring.store.levels import LEVELS, Level
 from contextframe_monitoring.store.purge import Purged
 from contextframe_monitoring.store.schemas import ALERT_EVENTS, METRIC_TABLES, TABLES
@@ -157,8 +158,10 @@ def test_rollups_beyond_the_retention_keep_what_a_session_added(
     store: Store, recorder: Recorder
 ) -> None:
     record(recorder, 5, "bob", "s1", days_ago=40)
-    keeper = Keeper(store, ManualClock(), retention_days=30)
+    clock = ManualClock()
+    keeper = Keeper(store, clock, retention_days=30)
     keeper.tick()
+    clock.pass_ms(LAG_US / 1000)
     keeper.compact()
     keeper.release()
     record(recorder, 5, "bob", "s2", days_ago=41)  # late: its raw rows stand, those beside are gone

@@ -111,6 +111,7 @@ def test_a_reader_of_a_torn_table_is_told_and_changes_nothing(store: Store) -> N
     assert newest(table).stat().st_size == 0
 
 
+@pytest.mark.requirement("time:repair:torn")
 def test_a_table_that_was_torn_as_it_was_made_is_made_again(store: Store) -> None:
     recorder = recorded_into(store, 40)
     table = Path(store.tables.create("usage_metrics").uri)

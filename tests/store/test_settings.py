@@ -42,6 +42,37 @@ def test_the_environment_may_name_the_file(file: Path) -> None:
 
 
 ERRORS: dict[str, tuple[type[MonitoringError], str]] = {
+    "[alerts]\nchannels = []\n\n[channels.ops]\ntype = 'log'\npth = 'x'\n": (
+        UnknownKeyError,
+        "unknown key 'channels.ops.pth' in FILE, line 6: did you mean 'channels.ops.path'?",
+    ),
+    "[channels.ops]\ntype = 'slack'\n[channels.mail]\ntype = 'email'\nport = 0\n": (
+        InvalidError,
+        "FILE, line 1: channels.ops.url = None is not allowed: type 'slack' needs it",
+    ),
+    "[channels]\n[channels.mail]\ntype = 'email'\nport = 0\n": (
+        InvalidError,
+        "FILE, line 4: channels.mail.port = 0 is not allowed: expected int >= 1",
+    ),
+    "channels.ops.type = 'x'\n": (
+        InvalidError,
+        "FILE, line 1: channels.ops.type = 'x' is not allowed: expected one of slack, email, "
+        "pagerduty, sms, webhook, log, dashboard, apprise, plugin",
+    ),
+    "\nchannels = { ops = { type = 'log', size = 1 } }\n": (
+        UnknownKeyError,
+        "unknown key 'channels.ops.size' in FILE, line 2: did you mean 'channels.ops.type'?",
+    ),
+    "[alerts]\ngroup_wait_second = 3\n": (
+        UnknownKeyError,
+        "unknown key 'alerts.group_wait_second' in FILE, line 2: "
+        "did you mean 'alerts.group_wait_seconds'?",
+    ),
+    "[alerts]\nchannels = ['ops']\n": (
+        InvalidError,
+        "FILE, line 2: alerts.channels = 'ops' is not allowed: expected one of the channels: "
+        "no channel is configured: add a table [channels.NAME]",
+    ),
     "# ours\n\nenabledd = 3\n": (
         UnknownKeyError,
         "unknown key 'enabledd' in FILE, line 3: did you mean 'enabled'?",

@@ -85,7 +85,7 @@ class Mover(Part):
 
 
 class PreviousCost(Part):
-    """The window before. `complete` is False where raw rows don't reach back over all of it."""
+    """The window before. `complete` is False where rows don't reach back over all of it."""
 
     total_cost: Money | None
     change: Money | None

@@ -60,7 +60,7 @@ class OperationChange(Part):
 
 
 class PreviousOperations(Part):
-    """The window before. `complete` is False where raw rows don't reach back over all of it."""
+    """The window before. `complete` is False where rows don't reach back over all of it."""
 
     total_operations: int
     error_rate: float | None

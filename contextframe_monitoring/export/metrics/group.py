@@ -81,9 +81,11 @@ class Columns(Rows):
         bounded = np.clip(np.where(known, milliseconds, 0), 0, 1e12)
         return np.rint(bounded * 1e6).astype(np.int64), known
 
-    def without_own(self) -> Columns:
-        """Return the rows that are not our own server's."""
+    def without_own(self, *, but: Mask | None = None) -> Columns:
+        """Return the rows that are not our own server's, and those of it that `but` names."""
         own = matches(self.array("server"), OWN_SERVER.__eq__)
+        if but is not None:
+            own &= ~but
         return self.where(~own) if own.any() else self
 
     def without_billed(self) -> Columns:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contextframe_monitoring.core.resource_names import METRICS
 from contextframe_monitoring.export.metrics.customs import Customs, attribute_columns
 from contextframe_monitoring.export.metrics.group import Columns, Limits
 from contextframe_monitoring.export.metrics.instruments import (
@@ -41,7 +42,8 @@ class Usages:
     def add(self, rows: Columns) -> None:
         """Add the rows of one batch."""
         if not self._limits.own_server:
-            rows = rows.without_own()
+            used = matches(rows.array("operation"), METRICS.__contains__)
+            rows = rows.without_own(but=used)  # what our processes use belongs to the operator
         kind = rows.array("metric_type")
         events, customs = matches(kind, "event".__eq__), matches(kind, "custom".__eq__)
         for part, mask in (

@@ -50,7 +50,8 @@ def check_tables(patient: Patient) -> Iterator[Fact | Symptom]:
                 check="tables",
                 severity="critical",
                 problem=error.reason,
-                remedy="upgrade, if a newer version wrote it; else restore it from a backup",
+                remedy="upgrade, if a newer version wrote it; run `maintain`: it rolls back what a "
+                "power loss tore; else restore it from a backup",
             )
             continue
         rows[name] = count

@@ -195,12 +195,12 @@ class MappedSegment:
 
     def append(self, at: int, crc: int, payload: bytes) -> None:
         """Store payload first, then the head that makes the frame valid."""
-        start, size = at + HEAD_BYTES, len(payload)
-        self._map[start : start + size] = payload
-        if self.words is not None:
-            self.words[at >> 3] = crc << 32 | size
+        size, words = len(payload), self.words
+        self._map[at + 8 : at + 8 + size] = payload
+        if words is not None:
+            words[at >> 3] = crc << 32 | size
         else:
-            self._map[at:start] = FRAME_HEAD.pack(size, crc)
+            self._map[at : at + 8] = FRAME_HEAD.pack(size, crc)
 
     def holds(self, at: int, crc: int, payload: bytes) -> bool:
         """Compare what stands at `at`."""

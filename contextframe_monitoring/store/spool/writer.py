@@ -11,10 +11,10 @@ import shutil
 import threading
 import time
 import weakref
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
+from zlib import crc32
 
 from contextframe_monitoring.store.machine import (
     OPEN_FILES_MOVE,
@@ -46,7 +46,8 @@ LOCK = "lock"
 KEEPER_LOCK = "keeper.lock"
 """Beside the writers: held by the process that drains them."""
 SUFFIX = ".seg"
-_GAUGES_WORD = gauge_at(0) >> 3
+GAUGES_WORD = gauge_at(0) >> 3
+"""Where the gauges stand among a segment's `words`."""
 _RETRY_NS = 100_000_000
 """After the disk refused a segment, the next attempt waits this long: a refusal costs 30 us, a
 lost record 1 us.
@@ -58,7 +59,15 @@ _SEGMENTS_MIN = 4
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LOSS_INDEX: dict[str, int] = {reason: index for index, reason in enumerate(LOSS_REASONS)}
 
+_pack_seq = SEQ.pack
 _live: weakref.WeakSet[Spool] = weakref.WeakSet()
+
+
+class _Refused(Exception):  # noqa: N818 - it never leaves this module
+    """A record finds no place; `loss` says why."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
 
 
 class Spool:
@@ -101,11 +110,12 @@ class Spool:
         self.seq = 0
         self.last_error: str | None = None
         self._losses = [0] * len(LOSS_REASONS)
-        self._gauges = [0] * len(GAUGES)
+        self.gauges = [0] * len(GAUGES)
+        """What `gauge` has shown; the recorder, which counts operations, does its work itself."""
         self._deferred: list[Literal["put", "close"]] = []
         self._busy = self._closed = False
         self._segment: Segment | None = None
-        self._words: memoryview | None = None
+        self.words: memoryview | None = None
         self._at = self._size = self._number = self._retry_ns = self._undrained = 0
         self._next_bytes = SEGMENT_BYTES_MIN
         self._refusal: Loss = "unavailable"
@@ -120,6 +130,11 @@ class Spool:
                 self._catch_up()
             return {r: n for r, n in zip(LOSS_REASONS, self._losses, strict=True) if n}
 
+    @property
+    def undrained_bytes(self) -> int:
+        """Bytes of this writer's segments that no keeper has taken away; looks at the disk."""
+        return self._undrained_bytes()
+
     def put(self, record: bytes) -> bool:
         """Store one encoded record under the next number; False when it is lost, and counted."""
         lock = self._lock  # taken by hand: `with` costs 70 ns more, a tenth of all
@@ -129,39 +144,28 @@ class Spool:
             if self._busy:  # only the thread that holds the lock can come here again
                 self._deferred.append("put")
                 return False
-            self._busy = True
-            loss: Loss | None = "interrupted"
-            payload = b""
+            self._busy, payload = True, b""
             try:
                 self.seq = seq = self.seq + 1
                 if self._deferred:
                     self._catch_up()
-                payload = SEQ.pack(seq) + record
-                size = len(payload)
-                if size > FRAME_BYTES_MAX:
-                    loss = "too_large"
-                    return False
-                end = self._at + ((size + 15) & -8)
-                if end > self._size:
-                    refused = self._make_room()
-                    if refused is not None:
-                        loss = refused
-                        return False
-                    moved, end = True, self._at + frame_bytes(size)
-                crc = zlib.crc32(payload)
-                self._segment.append(self._at, crc, payload)  # type: ignore[union-attr]
+                payload = _pack_seq(seq) + record
+                size, at = len(payload), self._at
+                end = at + ((size + 15) & -8)
+                if end > self._size or size > FRAME_BYTES_MAX:
+                    self._make_room(size)
+                    moved, at = True, self._at
+                    end = at + frame_bytes(size)
+                self._segment.append(at, crc32(payload), payload)  # type: ignore[union-attr]
                 self._at = end
-                loss = None
-            except OSError as error:
-                loss = self._loss_of(error)
+            except (OSError, _Refused) as error:
+                self._failed(error, payload)
                 return False
+            except BaseException as error:
+                self._failed(error, payload)
+                raise
             finally:
-                try:
-                    if loss is not None:
-                        self._losses[_LOSS_INDEX[loss]] += 1
-                        self._failed(loss, payload)
-                finally:
-                    self._busy = False
+                self._busy = False
         finally:
             try:  # noqa: SIM105 - on every record: `suppress` takes half as long as all the rest
                 lock.release()
@@ -185,16 +189,15 @@ class Spool:
 
     def gauge(self, index: int, value: int) -> None:
         """Show a live figure (`GAUGES`) in the header."""
-        words = self._words
+        self.gauges[index] = value
+        words = self.words
         if words is not None:
-            self._gauges[index] = value
             try:  # noqa: SIM105 - on every operation: `suppress` takes longer than the store
-                words[_GAUGES_WORD + index] = value
+                words[GAUGES_WORD + index] = value
             except ValueError:
                 pass  # sealed meanwhile: the next header holds the figure
             return
         with self._lock:
-            self._gauges[index] = value
             if not self._busy:
                 self._show(gauge_at(index), value)
 
@@ -233,7 +236,7 @@ class Spool:
 
     def _shut(self) -> None:
         for index in range(len(GAUGES)):
-            self._gauges[index] = 0
+            self.gauges[index] = 0
             self._show(gauge_at(index), 0)
         self._seal(self.seq)
         if self._owned is not None:
@@ -241,16 +244,22 @@ class Spool:
         if self.seq == 0 and self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _failed(self, loss: Loss, payload: bytes) -> None:
-        """Show a loss, unless the frame stands all the same: an exception from outside may come
+    def _failed(self, error: BaseException, payload: bytes) -> None:
+        """Count a loss, unless the frame stands all the same: an exception from outside may come
         between the two last steps of a put.
         """
-        if loss == "interrupted" and self._segment is not None and payload:
-            with contextlib.suppress(OSError):
-                if self._segment.holds(self._at, zlib.crc32(payload), payload):
-                    self._at += frame_bytes(len(payload))
-                    self._losses[_LOSS_INDEX[loss]] -= 1
-                    return
+        if isinstance(error, _Refused):
+            loss = error.loss
+        elif isinstance(error, OSError):
+            loss = self._loss_of(error)
+        else:
+            loss = "interrupted"
+            if self._segment is not None and payload:
+                with contextlib.suppress(OSError):
+                    if self._segment.holds(self._at, crc32(payload), payload):
+                        self._at += frame_bytes(len(payload))
+                        return
+        self._losses[_LOSS_INDEX[loss]] += 1
         self._show_loss(loss)
 
     def _show_loss(self, loss: Loss) -> None:
@@ -266,29 +275,32 @@ class Spool:
             except OSError as error:
                 self.last_error = str(error)
 
-    def _make_room(self) -> Loss | None:
-        """Open the next segment; return the reason when that can't be done."""
+    def _make_room(self, size: int) -> None:
+        """Open the next segment, for a payload of this size. Raises `_Refused` when that can't be
+        done, and for one that is too large for any.
+        """
+        if size > FRAME_BYTES_MAX:
+            raise _Refused("too_large")
         if self._closed:
-            return "closed"
+            raise _Refused("closed")
         now = time.monotonic_ns()
         if now < self._retry_ns:
-            return self._refusal
+            raise _Refused(self._refusal)
         self._undrained = self._undrained_bytes()
         if self._undrained + self._next_bytes > self._spool_bytes_max:
-            return self._refuse("spool_full", now)
+            self._refuse("spool_full", now)
         try:
             self._open_next()
         except OSError as error:
-            return self._refuse(self._loss_of(error), now)
-        return None
+            self._refuse(self._loss_of(error), now)
 
     def _loss_of(self, error: OSError) -> Loss:
         self.last_error = str(error)
         return "disk_full" if error.errno in _FULL else "unavailable"
 
-    def _refuse(self, loss: Loss, now_ns: int) -> Loss:
+    def _refuse(self, loss: Loss, now_ns: int) -> NoReturn:
         self._refusal, self._retry_ns = loss, now_ns + _RETRY_NS
-        return loss
+        raise _Refused(loss)
 
     def _undrained_bytes(self) -> int:
         if self._folder is None:
@@ -302,7 +314,8 @@ class Spool:
         try:
             self._open_next()
         except OSError as error:
-            self._refuse(self._loss_of(error), time.monotonic_ns())
+            with contextlib.suppress(_Refused):
+                self._refuse(self._loss_of(error), time.monotonic_ns())
 
     def _open_next(self) -> None:
         folder = self._folder
@@ -321,14 +334,14 @@ class Spool:
             label=self.label,
             size=size if self._make is MappedSegment else 0,
             last_seq=max(self.seq - 1, 0),
-            gauges=tuple(self._gauges),
+            gauges=tuple(self.gauges),
             losses=tuple(self._losses),
         )
         opened = self._make(folder / f"{self._number:010d}{SUFFIX}", size, header)
         self._seal(max(self.seq - 1, 0))
         self._at, self._size, self._segment = HEADER_BYTES, size, opened
-        self._words = opened.words
-        for index, value in enumerate(self._gauges):  # they need no lock, so they may have moved
+        self.words = opened.words
+        for index, value in enumerate(self.gauges):  # they need no lock, so they may have moved
             self._show(gauge_at(index), value)
         self._next_bytes = min(2 * size, self._segment_bytes_max)
 
@@ -336,7 +349,7 @@ class Spool:
         """Say in the header where the segment ends, and let go of it."""
         if self._segment is not None:
             self._size = 0  # whatever comes between, nothing is put behind its end
-            self._words = None
+            self.words = None
             self._show(LAST_SEQ_AT, last_seq)
             self._show(END_AT, self._at)
             sealed, self._segment = self._segment, None

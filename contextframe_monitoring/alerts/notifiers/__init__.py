@@ -1,0 +1,1 @@
+"""The rack of notifiers: one file each, one line in `alerts.registry`."""

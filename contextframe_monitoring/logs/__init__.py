@@ -1,0 +1,3 @@
+"""Log lines with correlation ids, and what makes an application's requests, calls and queries
+operations.
+"""
