@@ -24,6 +24,14 @@ def serve(
             help="Serve HTTP instead of stdio: /mcp, OTLP at /v1, /metrics, /health.",
         ),
     ] = None,
+    toolsets: Annotated[
+        str | None,
+        typer.Option(
+            "--toolsets",
+            metavar="NAMES",
+            help="More tools than the default ones, by comma: admin (alert rules), or all.",
+        ),
+    ] = None,
     store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -34,18 +42,20 @@ def serve(
 
     Examples:
       contextframe-monitoring serve
-      contextframe-monitoring serve --http 127.0.0.1:8765
+      contextframe-monitoring serve --http 127.0.0.1:8765 --toolsets admin
     """
-    found = settings(store, config)
+    from contextframe_monitoring.mcp.toolsets import toolsets_of
+
+    found, wanted = settings(store, config), toolsets_of(toolsets)
     if http is None:
         from contextframe_monitoring.mcp.serve import serve_stdio
 
-        serve_stdio(found)
+        serve_stdio(found, wanted)
     else:
-        _serve_http(found, http)
+        _serve_http(found, http, wanted)
 
 
-def _serve_http(config: MonitoringConfig, address: str) -> None:
+def _serve_http(config: MonitoringConfig, address: str, toolsets: tuple[str, ...]) -> None:
     """Put the MCP endpoint and everything else that speaks HTTP on one port."""
     from contextframe_monitoring.core.address import loopback_address
     from contextframe_monitoring.mcp.serve import http_app, monitored
@@ -53,7 +63,7 @@ def _serve_http(config: MonitoringConfig, address: str) -> None:
 
     host, port = loopback_address(address)
     with monitored(config) as monitor:
-        serve_app(web_app(monitor, http_app(monitor, host)), host, port)
+        serve_app(web_app(monitor, http_app(monitor, host, toolsets)), host, port)
 
 
 @edge

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from contextframe_monitoring.core.agent_rights import AgentRight
 from contextframe_monitoring.core.alert_settings import AlertSettings
 from contextframe_monitoring.core.budget_settings import BudgetSettings
 from contextframe_monitoring.core.errors import InvalidError, UnknownKeyError
@@ -134,6 +135,10 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """How alert rules are evaluated, and how alerts reach people."""
     alert_rules: list[dict[str, Any]] = msgspec.field(default_factory=list)
     """Alert rules, one table each: see `alerts rules --defaults` for the ones that are there."""
+    agent_may: list[AgentRight] = msgspec.field(default_factory=lambda: ["acknowledge", "comment"])
+    """What agents may do to alerts through tools: acknowledge, comment, silence, resolve, reopen,
+    change_rules.
+    """
     retention: RetentionSettings = RetentionSettings()
     """How long it is kept."""
     logging: LoggingSettings = LoggingSettings()

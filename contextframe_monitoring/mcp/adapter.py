@@ -19,6 +19,7 @@ from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.connection import _NO_CHANNEL, NotifyOnlyOutbound
 from mcp.server.context import HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.runner import _PRE_REQUEST_REPLAY_LIMIT
+from mcp.server.subscriptions import ResourceUpdated
 from mcp.shared import _otel as _sdk_otel
 from mcp.shared._context_streams import ContextReceiveStream
 from mcp.shared.direct_dispatcher import _DirectDispatchContext
@@ -138,6 +139,13 @@ def teardown_of(ctx: Context) -> AsyncExitStack | None:
     per_request = isinstance(connection.outbound, NotifyOnlyOutbound)
     lasting = connection.has_standalone_channel and not per_request
     return connection.exit_stack if lasting else None
+
+
+def peer_of(ctx: Context) -> Any:
+    """Return the connection of a message, by which notifications reach the other end in the
+    handshake era; one that is gone takes them silently.
+    """
+    return ctx.session._connection  # noqa: SLF001
 
 
 def http_session_id(ctx: Context) -> str | None:
@@ -302,6 +310,18 @@ async def with_span(span: Span, handled: Awaitable[HandlerResult]) -> HandlerRes
 
 
 # -- registered tools
+
+
+def publisher_of(server: MCPServer) -> Callable[[str], Awaitable[None]]:
+    """Return what tells the open `subscriptions/listen` streams of a server that a resource has
+    changed.
+    """
+    bus = server._subscriptions  # noqa: SLF001 - `Context.notify_resource_updated` needs a request
+
+    async def publish(uri: str) -> None:
+        await bus.publish(ResourceUpdated(uri=uri))
+
+    return publish
 
 
 def tool_schemas(server: MCPServer, name: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Our tools and resources inside a server that is not ours."""
+"""Our tools, resources and alerts inside a server that is not ours."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from mcp.server import MCPServer
 
 from contextframe_monitoring.core.errors import ConflictError, InvalidError
 from contextframe_monitoring.mcp import adapter
-from contextframe_monitoring.mcp.resources import RESOURCE_URIS, add_resources
-from contextframe_monitoring.mcp.tools import TOOL_NAMES, add_tools
+from contextframe_monitoring.mcp.agents_door import open_door
+from contextframe_monitoring.mcp.resources import RESOURCE_URIS
+from contextframe_monitoring.mcp.tools import TOOL_NAMES
 from contextframe_monitoring.monitor import Monitor
 
 
 def embed(server: object, monitor: object) -> None:
-    """Register our tools and resources with an `MCPServer`.
+    """Register our tools and resources with an `MCPServer`; its clients can subscribe to alerts,
+    unless it was made with `subscriptions=False`, which closes the modern era's way.
 
     Raises `InvalidError` for another kind of server, `ConflictError` when the server has a tool
     or resource of a name that we need: both are named, and nothing is registered.
@@ -28,5 +30,4 @@ def embed(server: object, monitor: object) -> None:
             f"server {server.name!r} already has {', '.join(taken)}, which contextframe-monitoring "
             "would register too: rename the server's own, or leave tools=True out"
         )
-    add_tools(server, monitor)
-    add_resources(server, monitor)
+    open_door(server, monitor)

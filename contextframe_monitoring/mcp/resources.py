@@ -1,4 +1,4 @@
-"""The resources that agents read: status, and performance by window."""
+"""The resources that agents read: status, performance by window, and alerts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError
 
 from contextframe_monitoring.core.errors import MonitoringError
+from contextframe_monitoring.mcp.alert_reading import AlertReading
 from contextframe_monitoring.monitor import Monitor
 
 STATUS_URI = "monitoring://status"
 PERFORMANCE_URI = "monitoring://performance/{window}"
-RESOURCE_URIS = (STATUS_URI, PERFORMANCE_URI)
+ALERTS_URI = "monitoring://alerts"
+ALERT_URI = "monitoring://alerts/{alert_id}"
+RESOURCE_URIS = (STATUS_URI, PERFORMANCE_URI, ALERTS_URI, ALERT_URI)
 _JSON = "application/json"
 
 
@@ -30,6 +33,28 @@ def add_resources(server: MCPServer, monitor: Monitor) -> None:
         """Performance of all operations in a window: 1h, 24h, 7d, today ..."""
         try:
             return await monitor.in_thread(lambda: _performance(monitor, window))
+        except MonitoringError as error:
+            raise ResourceError(str(error)) from error
+
+    _add_alerts(server, monitor)
+
+
+def _add_alerts(server: MCPServer, monitor: Monitor) -> None:
+    reading = AlertReading(monitor)
+
+    @server.resource(ALERTS_URI, name="monitoring_alerts", mime_type=_JSON)
+    async def alerts() -> str:
+        """The alerts that fire; subscribe to hear when one fires, changes or is over."""
+        try:
+            return await monitor.in_thread(reading.active_json)
+        except MonitoringError as error:
+            raise ResourceError(str(error)) from error
+
+    @server.resource(ALERT_URI, name="monitoring_alert", mime_type=_JSON)
+    async def alert(alert_id: str) -> str:
+        """One alert; subscribe to hear what becomes of it."""
+        try:
+            return await monitor.in_thread(lambda: reading.alert_json(alert_id))
         except MonitoringError as error:
             raise ResourceError(str(error)) from error
 

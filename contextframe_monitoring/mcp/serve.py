@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import anyio
 from starlette.applications import Starlette
@@ -19,6 +19,7 @@ from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import MonitoringError
 from contextframe_monitoring.core.records import OWN_SERVER
 from contextframe_monitoring.mcp.server import build_server
+from contextframe_monitoring.mcp.toolsets import DEFAULT, toolsets_of
 from contextframe_monitoring.monitor import Monitor
 from contextframe_monitoring.store.settings import load_config
 
@@ -39,22 +40,22 @@ def main(arguments: list[str]) -> int:
     """
     name = "contextframe-monitoring serve"
     parser = argparse.ArgumentParser(prog=name, add_help=False, allow_abbrev=False)
-    for option in ("--store", "--config"):
+    for option in ("--store", "--config", "--toolsets"):
         parser.add_argument(option)
     given = parser.parse_args(arguments)
     try:
         config = load_config(given.config, os.environ, store=given.store)
-        serve_stdio(config)
+        serve_stdio(config, toolsets_of(given.toolsets))
     except MonitoringError as error:
         print(f"contextframe-monitoring: {error}", file=sys.stderr)  # noqa: T201 - the edge
         return EXIT_USAGE if error.code in _USAGE else EXIT_FINDING
     return 0
 
 
-def serve_stdio(config: MonitoringConfig) -> None:
+def serve_stdio(config: MonitoringConfig, toolsets: Collection[str] = (DEFAULT,)) -> None:
     """Serve over stdin and stdout until the client leaves."""
     with monitored(config) as monitor:
-        server = build_server(monitor)
+        server = build_server(monitor, toolsets)
 
         async def run() -> None:
             monitor.loop_lag.note()
@@ -63,9 +64,9 @@ def serve_stdio(config: MonitoringConfig) -> None:
         anyio.run(run)
 
 
-def http_app(monitor: Monitor, host: str) -> Starlette:
+def http_app(monitor: Monitor, host: str, toolsets: Collection[str] = (DEFAULT,)) -> Starlette:
     """Return the app that serves streamable HTTP at `/mcp`; its lifespan must run."""
-    return build_server(monitor).streamable_http_app(host=host)
+    return build_server(monitor, toolsets).streamable_http_app(host=host)
 
 
 @contextlib.contextmanager

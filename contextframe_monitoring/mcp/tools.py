@@ -19,7 +19,7 @@ from contextframe_monitoring.core.sayings import (
     say_status,
     say_usage,
 )
-from contextframe_monitoring.mcp import adapter
+from contextframe_monitoring.mcp.alert_tools import ALERT_TOOL_NAMES, add_alert_tools
 from contextframe_monitoring.mcp.answers import answer, fitted, structure
 from contextframe_monitoring.mcp.record_usage import add_record_usage
 from contextframe_monitoring.monitor import Monitor
@@ -35,6 +35,7 @@ TOOL_NAMES = (
     "export_metrics",
     "get_monitoring_status",
     "record_usage",
+    *ALERT_TOOL_NAMES,
 )
 TOKENS_DEFAULT, TOKENS_MAX = 2_000, 20_000
 
@@ -128,10 +129,7 @@ def add_tools(server: MCPServer, monitor: Monitor) -> None:
     _add_status(server, monitor)
     _add_export(server, monitor)
     add_record_usage(server, monitor)
-    for name in TOOL_NAMES:
-        for schema in adapter.tool_schemas(server, name):
-            schema.pop("description", None)
-            shorten(schema)
+    add_alert_tools(server, monitor)
 
 
 def shorten(schema: dict[str, Any]) -> None:

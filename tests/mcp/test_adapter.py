@@ -224,3 +224,27 @@ def test_no_other_module_uses_what_the_sdk_does_not_promise() -> None:
     others = [path for path in room.glob("*.py") if path.name != "adapter.py"]
     assert private.search(Path(adapter.__file__).read_text())
     assert [path.name for path in others if private.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_peer_is_the_connection_and_takes_notifications_when_it_is_gone(mode: str) -> None:
+    [[first, second]] = [found[-2:] for found in await messages(high_toy(), mode)]
+    if mode == "legacy":
+        assert adapter.peer_of(first) is adapter.peer_of(second)
+        assert adapter.teardown_of(first) is adapter.peer_of(first).exit_stack
+    else:
+        assert adapter.teardown_of(first) is None
+    await adapter.peer_of(first).notify("notifications/resources/updated", {"uri": "x://y"})
+
+
+async def test_what_is_published_reaches_a_stream_of_the_modern_era() -> None:
+    server = high_toy()
+    publish = adapter.publisher_of(server)
+    async with (
+        Client(server) as client,
+        client.listen(resource_subscriptions=["note://today"]) as subscription,
+    ):
+        await publish("note://tomorrow")
+        await publish("note://today")
+        with anyio.fail_after(5):
+            assert (await anext(aiter(subscription))).uri == "note://today"

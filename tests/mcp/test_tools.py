@@ -62,7 +62,7 @@ async def test_definitions_are_few_and_short(server: MCPServer, era: Any) -> Non
     for tool in tools:
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint is (
-            tool.name not in {"export_metrics", "record_usage"}
+            tool.name not in {"export_metrics", "record_usage", "update_alert"}
         )
         assert tool.output_schema is not None
         for name, schema in tool.input_schema["properties"].items():
@@ -206,8 +206,11 @@ async def test_resources_are_listed_and_read(server: MCPServer, era: Any) -> Non
     async with Client(server, mode=era) as client:
         uris = [str(resource.uri) for resource in (await client.list_resources()).resources]
         templates = (await client.list_resource_templates()).resource_templates
-        assert uris == ["monitoring://status"]
-        assert [t.uri_template for t in templates] == ["monitoring://performance/{window}"]
+        assert uris == ["monitoring://status", "monitoring://alerts"]
+        assert [t.uri_template for t in templates] == [
+            "monitoring://performance/{window}",
+            "monitoring://alerts/{alert_id}",
+        ]
         status = await client.read_resource("monitoring://status")
         assert json.loads(status.contents[0].text)["status"] == "ok"
         performance = await client.read_resource("monitoring://performance/24h")
