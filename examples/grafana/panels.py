@@ -131,6 +131,8 @@ class Variable:
     choices: tuple[str, ...] = ()
     """The first one is the default. A single one is a field to write in."""
     text: str = ""
+    every: str | None = ".*"
+    """What stands for all values; None: those that were found, one by one."""
 
     def json(self) -> Json:
         """Return the variable."""
@@ -145,7 +147,7 @@ class Variable:
                 "sort": 1,
                 "multi": True,
                 "includeAll": True,
-                "allValue": ".*",
+                "allValue": self.every,
                 "current": {"text": "All", "value": "$__all"},
             }
         options = [

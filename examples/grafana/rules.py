@@ -144,7 +144,7 @@ ALERTS = (
         limit=limits.DRAIN_LAG_SECONDS,
         hold="5m",
         unit="s",
-        summary="Age of the oldest record that stands in no table: does a keeper run?",
+        summary="Age of the oldest record that stands in no table (does a keeper run?)",
     ),
     Alert(
         name="ContextFrameExportFails",

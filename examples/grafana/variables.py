@@ -20,9 +20,10 @@ EVENT_NAMES = Variable("event", "Event", f"label_values({EVENTS}{{{SERVER}}}, ev
 OWN_METRICS = Variable(
     "metric",
     "Own metric",
-    f'label_values({{{STORE},__name__!~"(contextframe_monitoring|mcp|gen_ai|scrape)_.*|up|.*:.*|'
+    f'label_values({{{STORE},__name__=~".+",__name__!~"(contextframe_monitoring|mcp|gen_ai|scrape)_.*|up|.*:.*|'
     '.*_bucket"}, __name__)',
     text="Metrics that applications recorded themselves",
+    every=None,
 )
 PERIOD = Variable(
     "period",

@@ -15,14 +15,20 @@ import pytest
 from tests.processes import free_port, until
 
 
+def missing(program: str) -> None:
+    """Skip for want of a program; fail in CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{program} is not installed")
+    pytest.skip(f"{program} is not installed")
+
+
 @contextlib.contextmanager
 def prometheus_server(folder: Path, config: str, *options: str) -> Iterator[str]:
     """Give its address when it is ready; skip where there is none, except in CI."""
     program = shutil.which("prometheus")
     if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("prometheus is not installed")
-        pytest.skip("prometheus is not installed")
+        missing("prometheus")
+    assert program is not None
     file = folder / "prometheus.yml"
     file.write_text(config)
     address = f"127.0.0.1:{free_port()}"

@@ -101,7 +101,9 @@ _OWN = (
     Panel(
         title="Own metrics",
         text="As applications recorded them; counters only grow",
-        queries=[Query(f'{{__name__=~"$metric",{SERVER}}}', "{{__name__}} {{server}}")],
+        queries=[
+            Query(f'{{__name__=~"$metric",__name__!="",{SERVER}}}', "{{__name__}} {{server}}")
+        ],
     ),
 )
 
