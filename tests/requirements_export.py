@@ -30,8 +30,8 @@ export:targets:plugin | export | An exporter comes from another package by entry
 export:targets:custom | export | Custom metrics reach every exporter with kind, unit and allowed
     labels
 export:targets:bad | export | Targets that refuse, hang, throttle or babble are named
-export:grafana:checked | export | Every expression of dashboards and rules is checked against our own
-    exposition, and returns data from a real Prometheus
+export:grafana:checked | export | Every expression of dashboards and rules is checked against our
+    own exposition, and returns data from a real Prometheus
 export:grafana:alerts | export | Open alerts are a metric, by rule, severity and state
 export:targets:secrets | export | Wrong credentials are a clear error that shows none of them
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,11 +63,13 @@ class Panel:
             "transformations": self._transformations(),
         }
 
-    @property
-    def _instant(self) -> bool:
-        return self.kind in {"bargauge", "table"}
+    def _instant(self, expression: str) -> bool:
+        """Return whether a single value is wanted: a number over all of the range is asked once."""
+        whole = re.search(r"\[\$(__range|period)\]", expression)
+        return self.kind in {"bargauge", "table"} or (self.kind == "stat" and whole is not None)
 
     def _target(self, letter: str, query: Query) -> Json:
+        instant = self._instant(query.expression)
         format_ = {"table": "table", "heatmap": "heatmap"}.get(self.kind, "time_series")
         return {
             "refId": letter,
@@ -74,8 +77,8 @@ class Panel:
             "expr": query.expression,
             "legendFormat": query.legend,
             "format": format_,
-            "instant": self._instant,
-            "range": not self._instant,
+            "instant": instant,
+            "range": not instant,
             "exemplar": self.kind == "timeseries" and "_bucket{" in query.expression,
         }
 
@@ -85,11 +88,10 @@ class Panel:
             "color": {"mode": "thresholds" if self.limit else "palette-classic"},
             "thresholds": {"mode": "absolute", "steps": _steps(self.limit)},
         }
-        if self.unit == "percentunit":
-            found["min"] = 0
         if self.kind == "timeseries":
             found["color"] = {"mode": "palette-classic"}
             found["custom"] = {
+                "axisSoftMin": 0,
                 "fillOpacity": 30 if self.stacked else 0,
                 "stacking": {"mode": "normal" if self.stacked else "none", "group": "A"},
                 "thresholdsStyle": {"mode": "dashed" if self.limit else "off"},
@@ -234,10 +236,10 @@ def _steps(limit: Limit | None) -> list[Json]:
         return steps
     if limit.warning < limit.critical:
         steps.append({"color": "orange", "value": limit.warning})
-    return [*steps, {"color": "red", "value": limit.critical or _LEAST}]
+    return [*steps, {"color": "red", "value": limit.critical or LEAST}]
 
 
-_LEAST = 1e-9
+LEAST = 1e-9
 """More than nothing: Grafana colours from a step on, it included."""
 _REDUCED = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _OPTIONS: Mapping[Kind, Json] = {

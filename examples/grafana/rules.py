@@ -27,6 +27,7 @@ from examples.grafana.limits import Limit
 JOB = "contextframe-monitoring"
 """Of the scrape configuration."""
 _OWN = "contextframe_monitoring"
+_VALUE = '{{ printf "%.4g" $value }}'
 
 FAILED_5M = "server:contextframe_monitoring_failed_operations:ratio_rate5m"
 P95_5M = "server:mcp_server_operation_duration_seconds:p95_rate5m"
@@ -197,7 +198,7 @@ def _alert(alert: Alert, severity: str, bound: float) -> list[str]:
         f"    severity: {severity}",
         "  annotations:",
         *textwrap.indent(
-            "\n".join(_literal("summary", f"{alert.summary}: {{{{ $value }}}}, above {bound:g}")),
+            "\n".join(_literal("summary", f"{alert.summary}: {_VALUE}, above {bound:g}")),
             "  ",
         ).splitlines(),
     ]

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from contextframe_monitoring.export.prometheus import PrometheusExposition
-from examples.grafana.panels import COLUMNS
+from examples.grafana.panels import COLUMNS, LEAST
 from examples.grafana.rules import ALERTS, JOB, RECORDED
 from tests.export.boards import (
     BOARDS,
@@ -121,21 +122,31 @@ def test_promtool_takes_every_expression_and_rule(tmp_path: Path) -> None:
 
 
 def test_the_scrape_configuration_has_the_job_that_the_rules_know() -> None:
-    text = (FOLDER / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
-    assert re.findall(r"job_name: (\S+)", text) == [JOB]
+    config = yaml.safe_load((FOLDER / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    assert [one["job_name"] for one in config["scrape_configs"]] == [JOB]
+
+
+def test_grafana_is_told_where_data_and_dashboards_are() -> None:
+    folder = FOLDER / "provisioning"
+    found = [yaml.safe_load(path.read_text("utf-8")) for path in sorted(folder.glob("*/*.yml"))]
+    [[provider], [source]] = [one.get("providers") or one["datasources"] for one in found]
+    assert (provider["type"], provider["options"]) == (
+        "file",
+        {"path": "$CONTEXTFRAME_DASHBOARDS"},
+    )
+    assert (source["type"], source["url"]) == ("prometheus", "$PROMETHEUS_URL")
 
 
 @pytest.mark.requirement("004:graf:thresholds")
 def test_an_alert_comes_at_the_lines_that_its_panel_shows() -> None:
     shown = {panel["title"]: panel for panel in panels(BOARDS["alerts"])}
-    text = (RULES / "alerting.yml").read_text(encoding="utf-8")
+    [group] = yaml.safe_load((RULES / "alerting.yml").read_text("utf-8"))["groups"]
     for alert in ALERTS:
         steps = shown[alert.name]["fieldConfig"]["defaults"]["thresholds"]["steps"]
-        rules = re.findall(rf"alert: {alert.name}\n.*\n +(.*) > (\S+)\n", text)
-        assert [value for value, _ in rules] == [alert.value] * len(rules)
-        bounds = [float(bound) for _, bound in rules]
-        assert bounds == [step["value"] for step in steps[1:]] or bounds == [0.0]
-        assert shown[alert.name]["targets"][0]["expr"] == alert.value
+        [target] = shown[alert.name]["targets"]
+        rules = [rule["expr"] for rule in group["rules"] if rule["alert"] == alert.name]
+        lines = [0 if step["value"] == LEAST else step["value"] for step in steps[1:]]
+        assert rules == [f"{target['expr']} > {line:g}" for line in lines]
 
 
 @pytest.mark.requirement("004:graf:thresholds")
