@@ -143,14 +143,13 @@ class Variable:
             return found | {
                 "type": "query",
                 "datasource": DATASOURCE,
-                "definition": self.query,
                 "query": {"query": self.query, "refId": self.name},
                 "refresh": 2,
                 "sort": 1,
                 "multi": True,
                 "includeAll": True,
-                "allValue": self.every,
                 "current": {"text": "All", "value": "$__all"},
+                **({"allValue": self.every} if self.every else {}),
             }
         options = [
             {"text": choice, "value": choice, "selected": choice == self.choices[0]}
@@ -255,9 +254,9 @@ _OPTIONS: Mapping[Kind, Json] = {
 }
 _LINKS = {
     "type": "dashboards", "title": "ContextFrame", "tags": [TAG], "asDropdown": True,
-    "includeVars": True, "keepTime": True,
+    "includeVars": True, "keepTime": True, "icon": "", "tooltip": "", "targetBlank": False,
 }  # fmt: skip
 _SOURCE = {
     "name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus",
-    "refresh": 1, "hide": 0, "current": {},
+    "refresh": 1, "hide": 0,
 }  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from examples.grafana.expressions import COST, DURATIONS, EVENTS, OPERATIONS, SERVER, STORE
 from examples.grafana.panels import Variable
 
+_NOT_OWN = "(contextframe_monitoring|mcp|gen_ai|scrape)_.*|up|.*:.*|.*_bucket"
+
 STORES = Variable(
     "instance",
     "Store",
@@ -20,8 +22,7 @@ EVENT_NAMES = Variable("event", "Event", f"label_values({EVENTS}{{{SERVER}}}, ev
 OWN_METRICS = Variable(
     "metric",
     "Own metric",
-    f'label_values({{{STORE},__name__=~".+",__name__!~"(contextframe_monitoring|mcp|gen_ai|scrape)_.*|up|.*:.*|'
-    '.*_bucket"}, __name__)',
+    f'label_values({{{STORE},__name__=~".+",__name__!~"{_NOT_OWN}"}}, __name__)',
     text="Metrics that applications recorded themselves",
     every=None,
 )

@@ -221,7 +221,7 @@ def test_every_query_goes_to_the_chosen_data_source_and_uses_known_variables(nam
             assert target["datasource"] == chosen
             used |= set(re.findall(r"\$(\w+)", target["expr"]))
         if one.get("type") == "query":
-            used |= set(re.findall(r"\$(\w+)", one["definition"]))
+            used |= set(re.findall(r"\$(\w+)", one["query"]["query"]))
     assert used - set(BUILT_IN) == {one["name"] for one in others}
 
 
@@ -235,6 +235,6 @@ def test_variables_find_labels_that_are_exposed(name: str, exposed: Mapping[str,
 
 def label_values(variable: dict[str, Any]) -> tuple[str, str]:
     """Return selector and label of a variable's query."""
-    found = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"])
+    found = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"])
     assert found is not None
     return found[1], found[2]

@@ -64,7 +64,7 @@ def empty_variables(server: str) -> list[tuple[str, str]]:
         for one in variables(board).values():
             if one["type"] != "query":
                 continue
-            query = filled_in(one["definition"], values(board))
+            query = filled_in(one["query"]["query"], values(board))
             found = re.fullmatch(r"label_values\((.*), (\w+)\)", query)
             assert found is not None
             if not asked(server, f"label/{found[2]}/values", **{"match[]": found[1]}):
@@ -72,7 +72,9 @@ def empty_variables(server: str) -> list[tuple[str, str]]:
     return empty
 
 
-@pytest.mark.requirement("export:grafana:checked", "export:prometheus:server")
+@pytest.mark.requirement(
+    "export:grafana:checked", "export:grafana:alerts", "export:prometheus:server"
+)
 def test_every_panel_has_data_and_every_variable_values(filled: Filled, tmp_path: Path) -> None:
     exporter = MetricsExporter(fill(filled).store, MonitoringConfig(store=filled.store.uri))
     port = MetricsPort(exporter.exposition, 0)
