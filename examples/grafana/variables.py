@@ -5,7 +5,7 @@ from __future__ import annotations
 from examples.grafana.expressions import COST, DURATIONS, EVENTS, OPERATIONS, SERVER, STORE
 from examples.grafana.panels import Variable
 
-_NOT_OWN = "(contextframe_monitoring|mcp|gen_ai|scrape)_.*|up|.*:.*|.*_bucket"
+_NOT_OWN = "(contextframe_monitoring|monitoring|mcp|gen_ai|process|scrape)_.*|up|.*:.*|.*_bucket"
 
 STORES = Variable(
     "instance",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from contextframe_monitoring import Monitor
 from contextframe_monitoring.core.alert import Alert
 from contextframe_monitoring.core.records import Origin, Record
+from contextframe_monitoring.ingest.resources import PoolFigures, ResourceSampler
 from contextframe_monitoring.store.alert_book import AlertBook
 from contextframe_monitoring.store.export_targets import TargetBook, TargetState
+from tests.clocks import ManualClock
 from tests.export.stores import NOW_US, Filled, cost, event, metric, operation, use
 
 FUTURE_US = NOW_US * 2
@@ -45,9 +50,21 @@ def alert(name: str, **changes: object) -> Alert:
     return Alert(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def resources(folder: Path) -> list[Record]:
+    """Return what a process says of itself."""
+    clock = ManualClock()
+    with Monitor.open(store=str(folder / "sampled"), start_keeper=False) as monitor:
+        sampler = ResourceSampler(monitor.recorder, Origin(server="app"), clock)
+        sampler.pools.append(lambda: PoolFigures(used=1, idle=2))
+        sampler.sample()
+        clock.pass_ms(1000)
+        figures = sampler.sample(loop_lag_seconds=0.01)
+    return [metric(name=one.name, value=one.value, kind=one.kind, unit=one.unit) for one in figures]
+
+
 def fill(filled: Filled) -> Filled:
     """Store one of everything; again: one more of each record."""
-    filled.drain(*RECORDS)
+    filled.drain(*RECORDS, *resources(Path(filled.store.uri).parent))
     engine = filled.store.engine
     assert engine is not None
     TargetBook(engine).put(

@@ -32,7 +32,7 @@ from tests.export.everything import fill
 from tests.export.promql import spoken
 from tests.export.stores import Filled
 
-UNITS = {"short", "reqps", "ops", "s", "percentunit", "currencyUSD", "Bps"}
+UNITS = {"short", "reqps", "ops", "s", "percentunit", "currencyUSD", "bytes", "Bps"}
 """Of Grafana's ids of units those that we use."""
 TARGET_LABELS = {"instance", "job"}
 """What Prometheus adds to every series."""

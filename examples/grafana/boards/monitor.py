@@ -99,6 +99,59 @@ _EXPORTS = (
     ),
 )
 
+_RESOURCES = (
+    Panel(
+        title="CPU",
+        text="Of all processors; the newest sample where several processes have one name",
+        queries=[Query(newest("process_cpu_utilization", STORE, "server", "max"), "{{server}}")],
+        unit="percentunit",
+    ),
+    Panel(
+        title="Memory",
+        text="Resident",
+        queries=[Query(newest("process_memory_usage_bytes", STORE, "server", "max"), "{{server}}")],
+        unit="bytes",
+    ),
+    Panel(
+        title="Lag of event loops",
+        text="How much later than it should a task ran",
+        queries=[
+            Query(newest("monitoring_event_loop_lag_seconds", STORE, "server", "max"), "{{server}}")
+        ],
+        unit="s",
+    ),
+    Panel(
+        title="Threads and open files",
+        text="Of a process",
+        queries=[
+            Query(newest(metric, STORE, "server", "max"), f"{what} {{{{server}}}}")
+            for metric, what in (
+                ("process_thread_count", "threads"),
+                ("process_unix_file_descriptor_count", "files"),
+            )
+        ],
+    ),
+    Panel(
+        title="Waiting in spools",
+        text="Bytes of records that a process has written and nobody has drained yet",
+        queries=[
+            Query(newest("monitoring_spool_undrained_bytes", STORE, "server", "max"), "{{server}}")
+        ],
+        unit="bytes",
+    ),
+    Panel(
+        title="Connections to databases",
+        text="Of the pools that a process has",
+        queries=[
+            Query(
+                newest(f"monitoring_sql_pool_{what}", STORE, "server", "max"),
+                f"{what} {{{{server}}}}",
+            )
+            for what in ("used", "idle")
+        ],
+    ),
+)
+
 _SCRAPES = (
     Panel(
         title="Duration of scrapes",
@@ -124,5 +177,11 @@ DASHBOARD = Dashboard(
     title="The monitor itself",
     text="Whether everything is recorded, stored, scraped and exported.",
     variables=[STORES],
-    rows={"Now": _NOW, "Records": _RECORDS, "Exports": _EXPORTS, "Scrapes": _SCRAPES},
+    rows={
+        "Now": _NOW,
+        "Records": _RECORDS,
+        "Exports": _EXPORTS,
+        "Processes (where resources are sampled)": _RESOURCES,
+        "Scrapes": _SCRAPES,
+    },
 )
