@@ -21,7 +21,7 @@ from typing import Any
 from contextframe_monitoring.bench import paced_calls
 from contextframe_monitoring.bench.pairs import process_mb
 from contextframe_monitoring.core.errors import ConflictError
-from contextframe_monitoring.store.schemas import RAW_TABLES, TABLES
+from contextframe_monitoring.store.schemas import METRIC_TABLES, TABLES
 from contextframe_monitoring.store.store import Store
 
 WRITERS, RATE = 4, 5_000
@@ -158,7 +158,7 @@ def _sizes(store: Store, folder: Path) -> dict[str, Any]:
     keeper.compact()
     keeper.release()
     raw = parquet = 0
-    for name in RAW_TABLES:
+    for name in METRIC_TABLES:
         dataset = store.tables.dataset(name)
         if dataset is not None:
             file = folder / f"{name}.parquet"

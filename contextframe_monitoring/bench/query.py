@@ -9,9 +9,8 @@ same rollups beside; SQLite has the raw rows with an index on time.
 from __future__ import annotations
 
 import importlib.util
-import resource
+import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from contextframe_monitoring.bench.filled_store import fill
+from contextframe_monitoring.bench.pairs import process_mb
 from contextframe_monitoring.bench.query_peers import DuckPeer, Peer, SqlitePeer
 from contextframe_monitoring.core.clock import US_PER_DAY
 from contextframe_monitoring.core.config import MonitoringConfig
@@ -27,7 +27,7 @@ from contextframe_monitoring.core.windows import Window
 from contextframe_monitoring.query.cost import cost_report
 from contextframe_monitoring.query.performance import performance_report
 from contextframe_monitoring.query.usage import usage_report
-from contextframe_monitoring.store.schemas import COST, PERFORMANCE, RAW_TABLES, TABLES, USAGE
+from contextframe_monitoring.store.schemas import COST, METRIC_TABLES, PERFORMANCE, TABLES, USAGE
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
 
@@ -84,13 +84,13 @@ def run(rounds: int, rows: int = ROWS) -> dict[str, Any]:
 def render(result: dict[str, Any]) -> str:
     """Return the figures as text."""
     size = result["bytes"]
-    raw = sum(size[table] for table in RAW_TABLES) / 1e6
-    folded = sum(found for table, found in size.items() if table not in RAW_TABLES) / 1e6
+    raw = sum(size[table] for table in METRIC_TABLES) / 1e6
+    folded = sum(found for table, found in size.items() if table not in METRIC_TABLES) / 1e6
     heads = "".join(f"{name:>9}" for name in ("duckdb", "rollups", "sqlite"))
     lines = [
         f"query: {result['rows']:,} rows of each kind over {result['days']} days,",
         f"  {result['rounds']} interleaved rounds; raw {raw:.0f} MB, rollups {folded:.0f} MB,",
-        f"  peak memory {result['peak_mb']:.0f} MB",
+        f"  peak memory {result['peak_mb']} MB",
         f"{'median ms':38}{'ours':>8}{'cpu':>8}{'first':>8}  from  {heads}",
     ]
     for name, found in result["questions"].items():
@@ -160,6 +160,6 @@ def _size(store: Store, table: str) -> int:
     return sum((folder / file).stat().st_size for file in files)
 
 
-def _peak_mb() -> float:
-    scale = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e6
+def _peak_mb() -> float | None:
+    """Return the most that this process held; None where there is no /proc."""
+    return process_mb(os.getpid(), "status", "VmHWM")

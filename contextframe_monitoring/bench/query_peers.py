@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from contextframe_monitoring.core.windows import Window
-from contextframe_monitoring.store.schemas import COST, PERFORMANCE, RAW_TABLES, USAGE
+from contextframe_monitoring.store.schemas import COST, METRIC_TABLES, PERFORMANCE, USAGE
 from contextframe_monitoring.store.store import Store
 
 _COLUMNS = {
@@ -78,7 +78,7 @@ class DuckPeer:
         self.name = "duckdb_rollups" if rollups else "duckdb"
         self._rollups = rollups
         self._connection = duckdb.connect()
-        for table in ("rollup_1d",) if rollups else RAW_TABLES:
+        for table in ("rollup_1d",) if rollups else METRIC_TABLES:
             dataset: Any = store.tables.dataset(table)
             reader = dataset.scanner().to_reader()
             self._connection.register("arriving", reader)

@@ -7,7 +7,6 @@ Names and units are OpenTelemetry's for processes; what it has no name for begin
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -17,6 +16,7 @@ from contextframe_monitoring.core import resource_names as names
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.records import MetricKind, MetricRecord, Origin
 from contextframe_monitoring.ingest.recorder import Recorder
+from contextframe_monitoring.store.machine import PLATFORM
 from contextframe_monitoring.store.process_figures import (
     ProcessFigures,
     cpus_available,
@@ -26,7 +26,7 @@ from contextframe_monitoring.store.process_figures import (
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-_OPEN = names.OPEN_HANDLES if sys.platform == "win32" else names.OPEN_FILES
+_OPEN = names.OPEN_HANDLES if PLATFORM == "win32" else names.OPEN_FILES
 SECONDS_MIN = 0.1
 
 

@@ -23,7 +23,7 @@ import msgspec
 from contextframe_monitoring.core.clock import US_PER_DAY, Clock
 from contextframe_monitoring.core.errors import InvalidError
 from contextframe_monitoring.core.trusted_time import TrustedTime
-from contextframe_monitoring.store.machine import FileLock
+from contextframe_monitoring.store.machine import FileLock, after_fork_in_child
 
 _STAMP = "%Y%m%dT%H%M%S"
 _ASIDE = re.compile(r"(\d{8}T\d{6})-\d{6}(?:\.gz)?")
@@ -222,5 +222,4 @@ def _renew_in_child() -> None:
         file._lock = threading.RLock()  # noqa: SLF001 - another thread may have held the parent's
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_in_child)
+after_fork_in_child(_renew_in_child)

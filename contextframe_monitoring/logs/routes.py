@@ -18,7 +18,7 @@ OTHER_METHOD = "_OTHER"
 NO_ROUTE = "(no route)"
 SEGMENTS_MAX = 8
 _SEGMENT_CHARS_MAX = 32
-_ID = re.compile(r"\d+|(?=.*\d)[0-9a-fA-F-]{8,}|(?=(?:\D*\d){3}).{8,}|.*[@%:].*")
+_ID = re.compile(r"\d+|(?=.*\d)[0-9a-fA-F-]{8,}|(?=(?:\D*\d){3}).{8,}|.*[@%:].*", re.DOTALL)
 
 
 def method_of(method: object) -> str:

@@ -7,12 +7,13 @@ without it CPU time and threads of Python are what is known. A reading costs som
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from contextframe_monitoring.store.machine import PLATFORM
 
 _PROC = Path("/proc/self")
 _OPEN_FILES_MAX = 100_000
@@ -37,7 +38,7 @@ class ProcessFigures:
 def process_figures() -> ProcessFigures:
     """Return what this process uses now. Never raises."""
     cpu = time.process_time()
-    if sys.platform == "linux":
+    if PLATFORM == "linux":
         found = _from_proc(cpu)
         if found is not None:
             return found

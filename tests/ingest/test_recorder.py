@@ -16,6 +16,7 @@ import pytest
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.records import (
+    AlertRecord,
     CostRecord,
     EventRecord,
     MetricRecord,
@@ -41,6 +42,8 @@ GOOD: tuple[Record, ...] = (
     MetricRecord(time_us=NOW_US, name="queue", value=1.0),
     CostRecord(time_us=NOW_US, cost_type="llm", provider=None, amount_nano_usd=None,
                provenance=None),
+    AlertRecord(time_us=NOW_US, alert_id="a", revision=1, action="fired", rule="r",
+                signal="cost", severity="error", state="firing", message="m"),
 )  # fmt: skip
 
 
@@ -189,8 +192,8 @@ def test_a_monitor_that_is_switched_off_records_nothing_and_leaves_no_file(tmp_p
 def test_costs_can_be_left_out_and_are_no_loss(tmp_path: Path) -> None:
     config = MonitoringConfig(track_costs=False, store=str(tmp_path), start_keeper=False)
     recorder = open_recorder(config)
-    assert [recorder.record(record) for record in GOOD] == [True, True, True, True, False]
-    assert (recorder.recorded, recorder.losses) == (4, {})
+    assert [recorder.record(record) for record in GOOD] == [True] * 4 + [False, True]
+    assert (recorder.recorded, recorder.losses) == (5, {})
 
 
 @pytest.mark.requirement("spine:fault:undisturbed")

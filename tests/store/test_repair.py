@@ -93,7 +93,9 @@ def test_whole_tables_are_left_alone(store: Store) -> None:
         keeper = Keeper(store, ManualClock())
         keeper.tick()
         keeper.release()
-    assert [(Path(store.tables.uri(name)) / TORN).exists() for name in TABLES] == [False] * 7
+    assert [(Path(store.tables.uri(name)) / TORN).exists() for name in TABLES] == [False] * len(
+        TABLES
+    )
 
 
 def test_a_reader_of_a_torn_table_is_told_and_changes_nothing(store: Store) -> None:

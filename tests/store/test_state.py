@@ -139,10 +139,10 @@ def test_readers_are_not_held_up_by_a_writer(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("spine:fault:full")
 def test_a_full_disk_is_named_and_nothing_is_lost_when_it_has_room_again(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", 400 << 10) as disk:
+    with small_disk(tmp_path / "disk", 800 << 10) as disk:
         ledger = made(disk.path)
         ledger.meet([WRITER])
-        many = {f"a reason {number}": number for number in range(6000)}
+        many = {f"a reason {number}": number for number in range(12_000)}
         with pytest.raises(StoreError, match=r"full.*free space"):
             ledger.note_losses({"w": many})
         assert ledger.known_writers() == [WRITER]
