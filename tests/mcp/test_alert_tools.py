@@ -198,6 +198,20 @@ async def test_an_agent_with_the_right_silences_resolves_and_reopens(
         }
 
 
+async def test_a_silence_by_an_agent_reaches_no_further_than_its_alert(
+    tmp_path: Path, era: Any
+) -> None:
+    with opened(tmp_path, agent_may=["silence"]) as app:
+        alert_id = await app.alerts.trigger_alert(
+            {**RULE, "name": "errors", "group_by": ["tool"]}, {"value": 0.5, "tool": "*"}
+        )
+        result = await call(
+            app, era, "update_alert", alert_id=alert_id, action="silence", comment="x"
+        )
+        assert "tool = '*' is not allowed: a name with *" in result.content[0].text
+        assert app.alerts.desk.silences() == []
+
+
 async def test_an_alert_that_is_not_there_is_said(app: Monitor, era: Any) -> None:
     await fire(app)
     result = await call(app, era, "update_alert", alert_id="a-0", action="acknowledge")
