@@ -72,6 +72,7 @@ async def test_the_text_leads_with_how_many_fire(app: Monitor, era: Any) -> None
     assert (found["active"], found["revision"]) == ({"critical": 1, "error": 2}, 3)
 
 
+@pytest.mark.requirement("003:alertsapi:severity", "003:alertsapi:status")
 async def test_alerts_are_filtered(app: Monitor, era: Any) -> None:
     ids = await fire(app, 3)
     await fire(app, 1, severity="critical", name="worse")
@@ -172,6 +173,7 @@ async def test_an_agent_may_not_mute_an_alert(app: Monitor, era: Any, action: st
     assert app.alerts.desk.audit() == []
 
 
+@pytest.mark.requirement("001:alerts:lifecycle")
 async def test_an_agent_with_the_right_silences_resolves_and_reopens(
     tmp_path: Path, era: Any
 ) -> None:
