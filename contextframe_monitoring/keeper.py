@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contextframe_monitoring.alerts.keeping import alert_duties
 from contextframe_monitoring.core.clock import Clock
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.errors import MonitoringError, StoreError
@@ -21,16 +22,18 @@ from contextframe_monitoring.core.retention_settings import RetentionSettings, d
 from contextframe_monitoring.core.selection import Selection
 from contextframe_monitoring.core.trusted_time import TrustedTime
 from contextframe_monitoring.duties import Duties, Duty
+from contextframe_monitoring.export.keeping import counted_before, export_duties
 from contextframe_monitoring.ingest.transcripts.forgetting import forget
 from contextframe_monitoring.store.alert_book import AlertBook
 from contextframe_monitoring.store.archive import Archive
 from contextframe_monitoring.store.clearing import finish_removals
 from contextframe_monitoring.store.drain import FRAMES_PER_BATCH_MAX, Drain, no_checkpoint
+from contextframe_monitoring.store.export_totals import TotalsBook
 from contextframe_monitoring.store.folds import Folds
 from contextframe_monitoring.store.ledger import KeeperState, Ledger
 from contextframe_monitoring.store.levels import LEVELS, Level, wanted
 from contextframe_monitoring.store.machine import FileLock, SystemClock
-from contextframe_monitoring.store.maintenance import Maintenance, Wishes
+from contextframe_monitoring.store.maintenance import Maintenance, Wishes, no_expiry
 from contextframe_monitoring.store.notification_erasure import erase_notifications
 from contextframe_monitoring.store.purge import Purged, purge
 from contextframe_monitoring.store.remaking import whole_buckets
@@ -69,15 +72,22 @@ class Keeper:
         grouping: Grouping = DEFAULT_GROUPING,
         sampling: Sampling = ALL_ROWS,
         duties: Mapping[str, Callable[[], Duty]] | None = None,
+        before_expiry: Callable[[int], None] = no_expiry,
     ) -> None:
-        """Nothing is opened or locked yet. `duties` are seen to while this one keeps."""
+        """Nothing is opened or locked yet. `duties` are seen to while this one keeps;
+        `before_expiry` is told the time when rows are about to be taken out.
+        """
         self.store = store
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         retention = retention or RetentionSettings()
         days = days_by_table(retention, retention_days)
         self._wishes = Wishes(
-            levels=levels, days=days, archive=_archive(retention), grouping=grouping
+            levels=levels,
+            days=days,
+            archive=_archive(retention),
+            grouping=grouping,
+            before_expiry=before_expiry,
         )
         self._sampling = sampling
         self._duties = Duties(duties or {}, self._clock)
@@ -234,6 +244,7 @@ class Keeper:
         forgotten = forget(engine, selection)
         erase_notifications(engine, selection)
         AlertBook(engine).forget(selection)
+        TotalsBook(engine).clear()
         found = purge(
             self.store.tables,
             self._ledger,
@@ -339,43 +350,14 @@ def keeper_of(store: Store, config: MonitoringConfig) -> Keeper:
             attributes=tuple(config.rollup_attributes), groups_max=config.rollup_groups_max
         ),
         sampling=Sampling(rate=config.sample_rate, slow_ms=config.slow_query_threshold_ms),
-        duties=_duties_of(store.uri, config),
+        duties={**alert_duties(store.uri, config), **export_duties(store.uri, config)},
+        before_expiry=counted_before(store, config),
     )
 
 
 def _archive(retention: RetentionSettings) -> Archive | None:
     path = retention.archive_path
     return None if path is None else Archive(Path(path).expanduser().absolute())
-
-
-def _duties_of(uri: str, config: MonitoringConfig) -> dict[str, Callable[[], Duty]]:
-    """Return what a configuration wants done, each with a store of its own: they are threads."""
-    made: dict[str, Callable[[], Duty]] = {}
-
-    def metrics_port() -> Duty:
-        from contextframe_monitoring.export.exporter import MetricsExporter
-        from contextframe_monitoring.export.port import PortDuty
-
-        exporter = MetricsExporter(Store(uri, spool_path=config.spool_path), config)
-        return PortDuty(exporter.exposition, config.prometheus_port)
-
-    def notifications() -> Duty:
-        from contextframe_monitoring.alerts.dispatcher import dispatcher_of
-
-        return dispatcher_of(uri, config)
-
-    def alerts() -> Duty:
-        from contextframe_monitoring.alerts.duty import AlertDuty
-
-        return AlertDuty(Store(uri, spool_path=config.spool_path), config)
-
-    if config.prometheus_enabled:
-        made["metrics port"] = metrics_port
-    if config.channels:
-        made["notifications"] = notifications
-    if config.alerts.evaluate and config.enabled:
-        made["alerts"] = alerts
-    return made
 
 
 def drain_once(store: Store, config: MonitoringConfig | None = None) -> int:

@@ -261,6 +261,15 @@ class Monitor:
             output=None if file is None else self.exporter.inside(file),
         )
 
+    def export_to(self, target: str) -> Exported:
+        """Send what a configured target (`[targets.NAME]`) has not had yet, waiting records too.
+
+        Blocks. Raises `NotFoundError`, and `UnavailableError` when the target does not take it.
+        """
+        self.exporter.delivery(target).close()  # an unknown one is said before anything is done
+        self.drain()
+        return self.exporter.export_to(target)
+
     async def in_thread(self, work: Callable[[], _T]) -> _T:
         """Run blocking work beside the event loop."""
         import anyio.to_thread

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.requirements_cost import COST
 from tests.requirements_doors import DOORS
+from tests.requirements_export import EXPORT
 from tests.requirements_seeds import SEED_000, SEED_001, SEED_002, SEED_003, SEED_004
 from tests.requirements_spine import SPINE
 from tests.requirements_time import TIME
@@ -44,6 +45,7 @@ SOURCES = {
     "doors": ("issue 3", DOORS),
     "time": ("issue 5", TIME),
     "cost": ("issue 4", COST),
+    "export": ("issue 7", EXPORT),
 }
 """First word of an id -> where its promises are made, and their table."""
 

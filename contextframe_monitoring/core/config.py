@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -20,8 +20,13 @@ from contextframe_monitoring.core.retention_settings import RetentionSettings
 from contextframe_monitoring.core.setting_values import allowed as _allowed
 from contextframe_monitoring.core.setting_values import check_values
 
+if TYPE_CHECKING:
+    from contextframe_monitoring.core.target_settings import Target
+
 ENVIRONMENT_PREFIX = "CONTEXTFRAME_MONITORING_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
+TABLES = ("channels", "targets")
+"""Keys that hold tables by name; what those may hold is checked where it is described."""
 _KIB, _MIB = 1 << 10, 1 << 20
 
 _Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
@@ -87,7 +92,7 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     prometheus_labels: list[str] = msgspec.field(default_factory=list)
     """Attributes that become labels of custom metrics and events."""
     cloudwatch_enabled: bool = False
-    """Push metrics to CloudWatch. This version has no such exporter, and status says so."""
+    """Push metrics to CloudWatch, as a target of type `cloudwatch` and that name does."""
     cloudwatch_namespace: str = "ContextFrame/MCP"
     """Namespace of the metrics there."""
 
@@ -144,9 +149,13 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Where notifications go: a table `[channels.NAME]` for each
     (`core.channel_settings.Channel`).
     """
+    targets: dict[str, Any] = {}
+    """Where metrics are sent: a table `[targets.NAME]` for each (`core.target_settings`)."""
 
     def __post_init__(self) -> None:
         """Check every value, however the configuration was made."""
+        if self.targets:
+            msgspec.structs.force_setattr(self, "targets", _targets(self.targets, "targets"))
         check_values(self, _field_types())
         if self.alert_rules:
             from contextframe_monitoring.core.rule_tables import rules_of
@@ -162,6 +171,24 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             channels = channels_from(self.channels, "channels")
             check_names(channels, named)
             msgspec.structs.force_setattr(self, "channels", channels)
+
+
+def targets_of(config: MonitoringConfig) -> dict[str, Target]:
+    """Return every target that is wanted, by name."""
+    if not config.cloudwatch_enabled:
+        return dict(config.targets)
+    from contextframe_monitoring.core.target_settings import with_cloudwatch
+
+    return with_cloudwatch(config.targets)
+
+
+def _targets(tables: object, where: str) -> dict[str, Target]:
+    """Return targets, checked. What describes them is loaded where there are any: not by writers
+    that have none.
+    """
+    from contextframe_monitoring.core.target_settings import targets_from
+
+    return targets_from(tables, where)
 
 
 def _field_types() -> dict[str, Any]:
@@ -211,6 +238,8 @@ def config_from(
         from contextframe_monitoring.core.channel_settings import channels_from
 
         found["channels"] = channels_from(values["channels"], where)
+    if "targets" in values:
+        found["targets"] = _targets(values["targets"], where)
     return MonitoringConfig(**found)
 
 
@@ -238,7 +267,7 @@ def _section(name: str, table: dict[str, Any], kind: type[msgspec.Struct], where
 def _variables() -> dict[str, tuple[str, ...]]:
     """Return the path of the key behind each variable of the environment."""
     nested = sections()
-    plain = (key for key in config_keys() if key not in nested and key != "channels")
+    plain = (key for key in config_keys() if key not in nested and key not in TABLES)
     paths: list[tuple[str, ...]] = [(key,) for key in plain]
     paths += [(name, key) for name, kind in nested.items() for key in kind.__struct_fields__]
     return {ENVIRONMENT_PREFIX + "__".join(path).upper(): path for path in paths}

@@ -99,6 +99,21 @@ class AlertingStatus(_Shape):
     active: dict[str, int] = Field(description="firing alerts by severity")
 
 
+class TargetStatus(_Shape):
+    """One configured target of exports."""
+
+    name: str
+    type: str
+    status: str = Field(description="ok | waiting (nothing sent yet) | failing | resting")
+    failures: int = Field(description="in a row")
+    failing_since: str | None
+    last_error: str | None
+    last_success: str | None
+    next_try: str | None
+    sent: int = Field(description="points, spans, lines or rows over all time")
+    rejected: int = Field(description="what the target refused for good")
+
+
 class StatusReport(_Shape):
     """How the monitor itself is doing."""
 
@@ -116,6 +131,7 @@ class StatusReport(_Shape):
     connections: int
     keeper: KeeperStatus
     alerts: AlertingStatus
+    targets: list[TargetStatus] = Field(description="where metrics are sent, failing ones first")
     quarantined: list[str] = Field(description="damaged spool segments that were kept aside")
     unmatched_operations: dict[str, int] = Field(
         description="ends without a start, second ends, starts never ended"

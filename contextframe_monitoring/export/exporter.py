@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -10,18 +12,22 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contextframe_monitoring.core.config import MonitoringConfig
-from contextframe_monitoring.core.errors import InvalidError
+from contextframe_monitoring.core.config import MonitoringConfig, targets_of
+from contextframe_monitoring.core.errors import InvalidError, NotFoundError, UnavailableError
+from contextframe_monitoring.core.target_settings import target_type
 from contextframe_monitoring.export.files import Sink, opened, replaced
 from contextframe_monitoring.export.folder import inside
 from contextframe_monitoring.export.metrics.group import Limits
 from contextframe_monitoring.export.registry import Format, format_of
 from contextframe_monitoring.export.reports import ReportRows, report_json
 from contextframe_monitoring.export.source import Progress, Selection, Source
+from contextframe_monitoring.export.targets.exporter import Setting
 from contextframe_monitoring.store.store import Store
 
 if TYPE_CHECKING:
+    from contextframe_monitoring.export.metrics.totals import Totals
     from contextframe_monitoring.export.prometheus import PrometheusExposition
+    from contextframe_monitoring.export.targets.delivery import Delivery
 
 ANSWER_BYTES_MAX = 100_000
 """Bytes of an export that stands in an answer, about 25,000 tokens."""
@@ -34,13 +40,14 @@ class Exported(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: str
-    rows: int = Field(description="rows; of Prometheus text the samples")
-    size_bytes: int
-    sha256: str
+    format: str = Field(description="or the type of the target")
+    rows: int = Field(description="rows; of metrics the samples; points sent to a target")
+    size_bytes: int = 0
+    sha256: str = ""
     path: str | None = Field(default=None, description="the file, when one was written")
     schema_path: str | None = Field(default=None, description="the file that describes its columns")
     content: str | None = Field(default=None, description="the export itself, when no file was")
+    target: str | None = Field(default=None, description="the target, when it went to one")
 
 
 class MetricsExporter:
@@ -60,17 +67,21 @@ class MetricsExporter:
     @property
     def limits(self) -> Limits:
         """What bounds the label sets of metrics."""
-        return Limits(
-            series_max=self._config.prometheus_series_max,
-            attribute_keys=tuple(self._config.prometheus_labels),
-        )
+        return limits_of(self._config)
+
+    @cached_property
+    def totals(self) -> Totals:
+        """What all records ever added up to, kept in the state: keep one of these, too."""
+        from contextframe_monitoring.export.metrics.totals import Totals
+
+        return Totals(self._store, self.limits, kept=True)
 
     @cached_property
     def prometheus(self) -> PrometheusExposition:
         """The exposition of the whole store. It remembers what it added up: keep one."""
         from contextframe_monitoring.export.prometheus import PrometheusExposition
 
-        return PrometheusExposition(self._store, self.limits)
+        return PrometheusExposition(self._store, totals=self.totals)
 
     def exposition(self, accept: str = "") -> tuple[str, bytes]:
         """Return (content type, body) of a scrape, in the format that an Accept header asks for.
@@ -78,6 +89,47 @@ class MetricsExporter:
         Raises `StoreError` when the store can't be read.
         """
         return self.prometheus.exposition(accept)
+
+    def delivery(self, target: str, store: Store | None = None) -> Delivery:
+        """Return what delivers to a configured target, over a store of its own where one is given.
+
+        Raises `NotFoundError` when no target has this name.
+        """
+        from contextframe_monitoring.export.targets.delivery import Delivery
+
+        found = targets_of(self._config)
+        if target not in found:
+            hint = f"configured are {', '.join(found)}" if found else "none is configured"
+            raise NotFoundError("target", target, f"{hint}: see [targets.NAME]")
+        setting = Setting(
+            name=target, target=found[target], config=self._config, environ=os.environ
+        )
+        luck = random.Random()  # noqa: S311 - spreads the tries of many programs
+        return Delivery(setting, store or self._store, self.totals, luck)
+
+    def export_to(self, target: str) -> Exported:
+        """Send what a configured target has not had yet, and return how much that was.
+
+        Raises `NotFoundError` for an unknown target, `UnavailableError` when it does not take it,
+        `ConflictError` while another process exports to it, `StoreError`.
+        """
+        from contextframe_monitoring.store.export_targets import TargetBook
+        from contextframe_monitoring.store.machine import SystemClock
+
+        delivery = self.delivery(target)
+        engine = self._store.engine
+        before = None if engine is None else TargetBook(engine).get(target)
+        try:
+            after = delivery.run(SystemClock().now_us(), forced=True)
+        finally:
+            delivery.close()
+        if after is None:
+            return Exported(format=target_type(targets_of(self._config)[target]), rows=0,
+                            target=target)  # fmt: skip
+        if after.failures:
+            raise UnavailableError(f"target {target!r} did not take it: {after.last_error}")
+        sent = after.sent - (0 if before is None else before.sent)
+        return Exported(format=after.type, rows=sent, target=target)
 
     def inside(self, name: str) -> Path:
         """Return the path of a file below the export folder, the folders to it made.
@@ -112,7 +164,7 @@ class MetricsExporter:
         """
         source = Selection(
             store=self._store, subject=subject, start_us=start_us, end_us=end_us,
-            progress=progress, limits=self.limits,
+            progress=progress, limits=self.limits, namespace=self._config.cloudwatch_namespace,
         )  # fmt: skip
         return self._export(format_of(format), format, source, output, bytes_max)
 
@@ -151,6 +203,15 @@ class MetricsExporter:
         with opened(output, "the stream", bytes_max) as sink:
             rows = found.write(source, sink)
         return Exported(**_facts(name, rows, sink))
+
+
+def limits_of(config: MonitoringConfig) -> Limits:
+    """Return what bounds the label sets of metrics."""
+    return Limits(
+        series_max=config.prometheus_series_max,
+        attribute_keys=tuple(config.prometheus_labels),
+        sampled=config.sample_rate < 1,
+    )
 
 
 class _WholeReport:

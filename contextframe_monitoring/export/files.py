@@ -39,6 +39,7 @@ class ExportError(MonitoringError):
             f"export to {shown(place)} failed: {reason}; nothing was left there: "
             "free space, narrow the window or choose another place"
         )
+        self.reason = reason
 
 
 class Sink(io.RawIOBase):

@@ -47,11 +47,12 @@ class PrometheusExposition(Collector):
         start_us: int | None = None,
         end_us: int | None = None,
         clock: Clock | None = None,
+        totals: Totals | None = None,
     ) -> None:
         """Nothing is read yet. `subject` is usage, performance, cost, or all: those, and the
-        monitor's own metrics, which know no window.
+        monitor's own metrics, which know no window. Other `totals` may be shown instead.
         """
-        self._totals = Totals(
+        self._totals = totals or Totals(
             store, limits or Limits(), subject=subject, start_us=start_us, end_us=end_us
         )
         self._clock = clock or SystemClock()
@@ -66,15 +67,15 @@ class PrometheusExposition(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family as prometheus_client has it. Raises `StoreError`."""
-        return map(_metric, self._named())
+        return map(_metric, self.named())
 
     def text(self) -> str:
         """Return the text format 0.0.4. Raises `StoreError` when the store can't be read."""
-        return exposition.text(self._named())
+        return exposition.text(self.named())
 
     def openmetrics(self) -> str:
         """Return OpenMetrics 1.0.0, with exemplars. Raises `StoreError`."""
-        return exposition.openmetrics(self._named())
+        return exposition.openmetrics(self.named())
 
     def exposition(self, accept: str = "") -> tuple[str, bytes]:
         """Return (content type, body) of the format that an Accept header asks for."""
@@ -82,7 +83,8 @@ class PrometheusExposition(Collector):
             return exposition.OPENMETRICS_TYPE, self.openmetrics().encode()
         return exposition.TEXT_TYPE, self.text().encode()
 
-    def _named(self) -> Iterator[Named]:
+    def named(self) -> Iterator[Named]:
+        """Yield every family under the name that it has here. Raises `StoreError`."""
         for family in self._totals.families(self._clock.now_us()):
             name, unit = self._names.of(family)
             labels = tuple(

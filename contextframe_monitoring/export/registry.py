@@ -1,7 +1,7 @@
 """The formats by name: ours, and those that other packages bring.
 
 A new one is one file with a class of this protocol, and one line here; in another package it is an
-entry point of the group `contextframe_monitoring.exporters`.
+entry point of the group `contextframe_monitoring.formats`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from contextframe_monitoring.core.errors import InvalidError, UnavailableError
 from contextframe_monitoring.export.files import Sink
 from contextframe_monitoring.export.formats.arrow_file import ArrowFile
 from contextframe_monitoring.export.formats.csv_file import CsvFile, CsvForExcel
+from contextframe_monitoring.export.formats.emf_lines import EmfLines
 from contextframe_monitoring.export.formats.json_file import JsonArray, JsonLines
 from contextframe_monitoring.export.formats.parquet_file import ParquetFile
 from contextframe_monitoring.export.formats.prometheus_text import PrometheusText
 from contextframe_monitoring.export.source import Source
 
-ENTRY_POINTS = "contextframe_monitoring.exporters"
+ENTRY_POINTS = "contextframe_monitoring.formats"
 
 
 class Format(Protocol):
@@ -47,6 +48,7 @@ FORMATS: dict[str, Callable[[], Format]] = {
     "parquet": ParquetFile,
     "arrow": ArrowFile,
     "prometheus": PrometheusText,
+    "emf": EmfLines,
 }
 
 

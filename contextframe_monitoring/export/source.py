@@ -73,6 +73,7 @@ class Selection:
     start_us: int | None = None
     end_us: int | None = None
     limits: Limits = field(default_factory=Limits)
+    namespace: str = "ContextFrame/MCP"
     progress: Progress | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:

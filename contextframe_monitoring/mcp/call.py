@@ -30,5 +30,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     caller: Caller
     operation_id: str
     correlation_id: str | None
+    attributes: tuple[str, ...] = ()
     tokens: int | None = None
     """Estimated tokens that a model wrote."""

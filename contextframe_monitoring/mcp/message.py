@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
 from contextframe_monitoring.mcp.lines import LongLine
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -109,6 +110,18 @@ def read_odd(line: bytes) -> tuple[list[Message], int]:
     items = content if isinstance(content, list) else [content]
     messages = [_message(item) for item in items if isinstance(item, dict)]
     return messages, len(items) - len(messages) if items else 1
+
+
+def target_of(params: Params | None) -> str | None:
+    """Return the bounded name that a message is about, or the URI without its query."""
+    if params is None:
+        return None
+    name, uri = params.name, params.uri
+    if params.reference is not None and name is None and uri is None:
+        name, uri = params.reference.name, params.reference.uri
+    if name is not None:
+        return bounded_name(name)
+    return None if uri is None else uri_without_query(uri)
 
 
 # -- long lines

@@ -20,7 +20,7 @@ from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.correlation import bound_to, correlation_id, joined
 from contextframe_monitoring.core.privacy import bounded_name, masked_text
 from contextframe_monitoring.core.records import OperationRecord, Origin
-from contextframe_monitoring.core.traceparent import trace_id_of
+from contextframe_monitoring.core.traceparent import parent_of, trace_id_of
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp import adapter
 from contextframe_monitoring.mcp.adapter import (
@@ -269,6 +269,7 @@ class MonitorMiddleware:
                 result_tokens=read,
                 tokens_estimated=self._estimates and (written is not None or read is not None),
                 correlation_id=_correlation_id(ctx),
+                attributes=parent_of(ctx.meta.get("traceparent")) if ctx.meta else (),
             )
             self._put(ctx, connection, outcome, record)
             if outcome is SUCCESS:

@@ -14,9 +14,9 @@ from typing import Literal
 from msgspec import UNSET
 
 from contextframe_monitoring.core.clock import Clock
-from contextframe_monitoring.core.privacy import bounded_name, uri_without_query
+from contextframe_monitoring.core.privacy import bounded_name
 from contextframe_monitoring.core.records import OperationRecord
-from contextframe_monitoring.core.traceparent import trace_id_of
+from contextframe_monitoring.core.traceparent import parent_of, trace_id_of
 from contextframe_monitoring.ingest.recorder import Recorder
 from contextframe_monitoring.mcp.call import Call, Direction
 from contextframe_monitoring.mcp.definitions import TOOLS_LIST, Definitions
@@ -43,6 +43,7 @@ from contextframe_monitoring.mcp.message import (
     read_long,
     read_message,
     read_odd,
+    target_of,
 )
 from contextframe_monitoring.mcp.peers import Peers
 from contextframe_monitoring.mcp.pending import PENDING_MAX, PendingCalls
@@ -256,7 +257,7 @@ class Observer:
         meta = params.meta if params is not None else None
         if params is not None and params.client is not None and message.method == "initialize":
             self._peers.client_is(params.client.name)
-        method, target = bounded_name(message.method or ""), _target(params)
+        method, target = bounded_name(message.method or ""), target_of(params)
         return Call(
             method=method,
             target=target,
@@ -266,6 +267,7 @@ class Observer:
             caller=self._peers.caller_of(meta),
             operation_id=self._recorder.next_operation_id(),
             correlation_id=None if meta is None else trace_id_of(meta.traceparent),
+            attributes=() if meta is None else parent_of(meta.traceparent),
             tokens=self._tokens.written(method, target, line),
         )
 
@@ -383,18 +385,8 @@ class Observer:
                 tokens_estimated=self._tokens.vocabulary is None
                 and (call.tokens is not None or tokens is not None),
                 correlation_id=call.correlation_id,
+                attributes=call.attributes,
             )
         )
         if not stored and self._lost is not None:
             self._lost()
-
-
-def _target(params: Params | None) -> str | None:
-    if params is None:
-        return None
-    name, uri = params.name, params.uri
-    if params.reference is not None and name is None and uri is None:
-        name, uri = params.reference.name, params.reference.uri
-    if name is not None:
-        return bounded_name(name)
-    return None if uri is None else uri_without_query(uri)

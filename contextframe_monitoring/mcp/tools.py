@@ -26,6 +26,7 @@ from contextframe_monitoring.monitor import Monitor
 
 if TYPE_CHECKING:
     from contextframe_monitoring.core.reports import Report
+    from contextframe_monitoring.export.exporter import Exported
 
 TOOL_NAMES = (
     "get_usage_metrics",
@@ -227,19 +228,30 @@ def _add_export(server: MCPServer, monitor: Monitor) -> None:
                 max_length=200, description="name below the export folder; default: in the answer"
             ),
         ] = None,
+        target: Annotated[
+            str | None, Field(max_length=64, description="configured target to send new data to")
+        ] = None,
     ) -> Annotated[CallToolResult, ExportAnswer]:
-        """Export raw metrics to a file or into the answer."""
+        """Export raw metrics: into the answer, a file, or a configured target."""
         try:
             exported = await monitor.in_thread(
-                lambda: monitor.export(subject, format, since=since, until=until, file=file)
+                lambda: (
+                    monitor.export_to(target)
+                    if target is not None
+                    else monitor.export(subject, format, since=since, until=until, file=file)
+                )
             )
         except MonitoringError as error:
             raise ToolError(str(error)) from error
-        place = f"written to {exported.path}" if exported.path else "below"
         lines = [] if exported.content is None else [exported.content]
-        return answer(
-            f"{exported.rows} rows as {format}, {place}", lines, structure(exported)
-        )  # fmt: skip
+        return answer(_exported(exported), lines, structure(exported))
+
+
+def _exported(done: Exported) -> str:
+    if done.target is not None:
+        return f"{done.rows} points sent to target {done.target} ({done.format})"
+    place = f"written to {done.path}" if done.path else "below"
+    return f"{done.rows} rows as {done.format}, {place}"
 
 
 _SAYINGS = {"performance": say_performance, "usage": say_usage, "cost": say_cost}

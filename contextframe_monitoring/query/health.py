@@ -18,6 +18,7 @@ from contextframe_monitoring.core.status import (
 )
 from contextframe_monitoring.query.alerting import alerting_findings, alerting_status
 from contextframe_monitoring.query.resources import resource_uses
+from contextframe_monitoring.query.target_health import target_findings, target_statuses
 from contextframe_monitoring.store.ledger import KeeperState
 from contextframe_monitoring.store.machine import FileLock, free_bytes
 from contextframe_monitoring.store.schemas import RAW_TABLES, USAGE
@@ -54,6 +55,8 @@ def status_report(
     alerting = alerting_status(store)
     findings = _findings(config, keeper, lost, quarantined, lag)
     findings += alerting_findings(alerting, store, config, now_us)
+    targets = target_statuses(store, config)
+    findings += target_findings(targets)
     return StatusReport(
         status="disabled" if not config.enabled else "degraded" if findings else "ok",
         enabled=config.enabled,
@@ -69,6 +72,7 @@ def status_report(
         connections=sum(w.connections for w in writers),
         keeper=keeper,
         alerts=alerting,
+        targets=targets,
         quarantined=quarantined[:WRITERS_LISTED_MAX],
         unmatched_operations=_unmatched(snapshot),
         rollup_others={} if store.folds is None else store.folds.others(),
@@ -203,13 +207,6 @@ def _findings(
     if not config.enabled:
         found.append(
             Finding(problem="monitoring is switched off", remedy="set enabled = true to record")
-        )
-    if config.cloudwatch_enabled:
-        found.append(
-            Finding(
-                problem="cloudwatch_enabled is set, but this version has no CloudWatch exporter",
-                remedy="set it to false; prometheus_enabled and export are there",
-            )
         )
     for reason, count in sorted(lost.items()):
         found.append(Finding(problem=f"{count} record(s) were lost: {reason}", remedy="run verify"))

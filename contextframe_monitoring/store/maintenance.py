@@ -27,16 +27,21 @@ from contextframe_monitoring.store.tables import Tables
 Progress = Callable[[str], None]
 
 
+def no_expiry(_now_us: int) -> None:
+    """Do nothing before raw rows expire."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
     """What the operator wants kept: levels of the rollups and what they are grouped by, days of
-    each table, an archive.
+    each table, an archive. `before_expiry` is told the time when raw rows are about to go.
     """
 
     levels: Sequence[Level] = LEVELS
     days: Mapping[str, int] = field(default_factory=dict)
     archive: Archive | None = None
     grouping: Grouping = DEFAULT_GROUPING
+    before_expiry: Callable[[int], None] = no_expiry
 
 
 def _silent(_step: str) -> None:
@@ -123,6 +128,7 @@ class Maintenance:
             self._checkpoint,
             archive=self._wishes.archive,
             progress=progress,
+            before_removal=self._wishes.before_expiry,
         )
         self._ledger.forget_batches(now_us)
 

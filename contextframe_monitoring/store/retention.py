@@ -31,11 +31,13 @@ def expire(
     *,
     archive: Archive | None = None,
     progress: Callable[[str], None] = lambda _step: None,
+    before_removal: Callable[[int], None] = lambda _now_us: None,
 ) -> int:
     """Remove rows that are older than the whole days that their table keeps, of batches up to the
     table's; return how many raw ones. Resumes a removal that was cut off.
 
-    With an archive, raw rows are written there before they go.
+    With an archive, raw rows are written there before they go; `before_removal` is told the time
+    when there are such.
     """
     total = finish_removals(tables, removals, checkpoint, archive)
     for name, kept in days.items():
@@ -44,6 +46,8 @@ def expire(
         batch = batches[name]
         counts = row_counts(tables, name, old, batch) if name in RAW_TABLES else {}
         if counts or (name not in RAW_TABLES and tables.count(name, condition(name, old, batch))):
+            if counts:
+                before_removal(now_us)
             removals.open(
                 Removal(table=name, selection=old, batch=batch, reason=RETENTION, counts=counts)
             )

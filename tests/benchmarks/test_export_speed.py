@@ -10,10 +10,15 @@ import pyarrow as pa
 
 from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.export.exporter import MetricsExporter
+from contextframe_monitoring.export.metrics.group import Limits
+from contextframe_monitoring.export.metrics.totals import Totals
 from contextframe_monitoring.export.prometheus import PrometheusExposition
+from contextframe_monitoring.export.targets.post import Post, Trust
+from contextframe_monitoring.store.export_totals import TotalsBook
 from contextframe_monitoring.store.schemas import PERFORMANCE, PERFORMANCE_SCHEMA
 from tests.clocks import ManualClock
 from tests.export.stores import NOW_US, Filled
+from tests.export.targets.receivers import receiver
 
 ROWS = 200_000
 TOOLS = 100
@@ -77,7 +82,8 @@ def test_rows_a_second_of_every_format(tmp_path: Path) -> None:
 
 def test_a_scrape_of_a_hundred_tools_with_fourteen_buckets(tmp_path: Path) -> None:
     filled = Filled(tmp_path).append({PERFORMANCE: operations(ROWS)}, ROWS)
-    exposition = PrometheusExposition(filled.store, clock=ManualClock(NOW_US))
+    totals = Totals(filled.store, Limits(), kept=True)
+    exposition = PrometheusExposition(filled.store, clock=ManualClock(NOW_US), totals=totals)
     openmetrics = "application/openmetrics-text"
     started = time.perf_counter()
     exposition.exposition()
@@ -94,3 +100,42 @@ def test_a_scrape_of_a_hundred_tools_with_fourteen_buckets(tmp_path: Path) -> No
                 times.append(time.perf_counter() - started)
             lines, median = body.count(b"\n"), sorted(times)[ROUNDS // 2]
             print(f"{case:12} {lines} lines, {new:3} new rows: {median * 1e3:6.1f} ms")
+
+
+def test_a_restart_goes_on_from_kept_totals(tmp_path: Path) -> None:
+    filled = Filled(tmp_path).append({PERFORMANCE: operations(ROWS)}, ROWS)
+    Totals(filled.store, Limits(), kept=True).families(NOW_US)
+    for name, kept in (("all rows", False), ("kept totals", True)):
+        started = time.perf_counter()
+        families = Totals(filled.store, Limits(), kept=kept).families(NOW_US)
+        took = time.perf_counter() - started
+        print(f"{name:12} {sum(len(f.points) for f in families)} series {took * 1e3:6.1f} ms")
+    engine = filled.store.engine
+    assert engine is not None
+    kept_totals = TotalsBook(engine).load()
+    assert kept_totals is not None
+    print(f"kept totals take {len(kept_totals.body) / 1024:.1f} KiB")
+
+
+def test_five_hundred_series_over_otlp(tmp_path: Path) -> None:
+    from contextframe_monitoring.export.targets.otlp_metrics import Span, requests
+
+    filled = Filled(tmp_path).append({PERFORMANCE: operations(ROWS)}, ROWS)
+    families = Totals(filled.store, Limits()).families(NOW_US)
+    histograms = [family for family in families if family.kind == "histogram"]
+    counters = [family for family in families if family.kind == "counter"]
+    chosen = [*histograms, *counters]
+    span = Span(start_us=NOW_US, end_us=NOW_US + 1, delta=False)
+    with receiver() as collector:
+        post = Post(collector.url, key="x", headers={}, timeout_seconds=10, trust=Trust(),
+                    compressed=True)  # fmt: skip
+        times = []
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            points = 0
+            for count, body in requests([(span, chosen)], {"service.name": "x"}):
+                post.send(body, "application/x-protobuf")
+                points += count
+            times.append(time.perf_counter() - started)
+    each = sorted(times)[ROUNDS // 2] / points
+    print(f"OTLP {points} series: {each * points * 1e3:.1f} ms, 500 series {each * 5e5:.1f} ms")

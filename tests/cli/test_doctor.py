@@ -110,7 +110,6 @@ def test_a_finding_is_shown_with_its_remedy(store: Store, tmp_path: Path) -> Non
     ("text", "severity", "says"),
     [
         ("enabled = false", "warning", "monitoring is switched off"),
-        ("cloudwatch_enabled = true", "warning", "cloudwatch_enabled is set"),
         ("tokenizer_path = '/none.json'", "warning", "tokens are estimated: tokenizer_path ="),
         ("stor = 'x'", "critical", "unknown key 'stor' in"),
         ("store = ", "critical", "line 1"),

@@ -157,6 +157,7 @@ def test_a_broken_store_is_the_stores_error_and_leaves_no_file(
     assert [*tmp_path.glob("*.csv"), *tmp_path.glob(".context*")] == []
 
 
+@pytest.mark.requirement("export:files:whole")
 @pytest.mark.skipif(sys.platform == "win32", reason="no small disks there")
 @pytest.mark.parametrize("name", ["csv", "json", "parquet", "arrow"])
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(

@@ -43,7 +43,12 @@ def config(tmp_path: Path) -> MonitoringConfig:
     )
 
 
-@pytest.mark.requirement("002:config:prometheus-enabled", "002:config:prometheus-port")
+@pytest.mark.requirement(
+    "export:prometheus:port",
+    "export:prometheus:whole-store",
+    "002:config:prometheus-enabled",
+    "002:config:prometheus-port",
+)
 def test_a_keeper_serves_the_metrics_of_the_whole_store(config: MonitoringConfig) -> None:
     with Monitor.open(config, name="app") as monitor:
         with monitor.performance.operation("tools/call", "add"):

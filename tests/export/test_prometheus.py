@@ -87,6 +87,7 @@ def test_prometheus_client_writes_the_same(tmp_path: Path) -> None:
     assert list(parse_openmetrics(exposition.openmetrics())) == theirs
 
 
+@pytest.mark.requirement("export:prometheus:unique")
 def test_no_series_stands_twice(tmp_path: Path) -> None:
     exposition = exposed(examples(tmp_path))
     for families in (parse_text(exposition.text()), parse_openmetrics(exposition.openmetrics())):
@@ -129,6 +130,7 @@ def test_names_and_units_are_those_of_the_conventions(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.requirement("export:prometheus:exemplars")
 def test_exemplars_carry_trace_ids_in_openmetrics_only(tmp_path: Path) -> None:
     exposition = exposed(examples(tmp_path))
     found = [s for s in samples(list(parse_openmetrics(exposition.openmetrics()))) if s.exemplar]
@@ -138,6 +140,7 @@ def test_exemplars_carry_trace_ids_in_openmetrics_only(tmp_path: Path) -> None:
     assert TRACE not in exposition.text()
 
 
+@pytest.mark.requirement("export:prometheus:formats")
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [
@@ -159,6 +162,7 @@ def test_the_accept_header_chooses_the_format(filled: Filled, accept: str, expec
     assert samples(list(parse(body.decode())))
 
 
+@pytest.mark.requirement("export:prometheus:bounded")
 def test_ten_thousand_tools_stay_within_the_bound_and_lose_no_call(filled: Filled) -> None:
     for start in range(0, 10_000, 2500):
         filled.drain(*(operation(target=f"tool{n}") for n in range(start, start + 2500)))

@@ -23,7 +23,7 @@ class Count:
         return rows
 """
 ENTRIES = """
-[contextframe_monitoring.exporters]
+[contextframe_monitoring.formats]
 count = plugin_of_a_test:Count
 csv = plugin_of_a_test:Count
 broken = plugin_of_a_test:Missing
@@ -46,7 +46,10 @@ def test_every_format_says_what_it_is() -> None:
         found = format_of(name)
         assert found.suffix.startswith(".")
         assert found.notes
-        assert (found.binary, found.tabular) == (name in {"parquet", "arrow"}, name != "prometheus")
+        assert (found.binary, found.tabular) == (
+            name in {"parquet", "arrow"},
+            name not in {"prometheus", "emf"},
+        )
 
 
 @pytest.mark.usefixtures("plugin")

@@ -106,3 +106,22 @@ async def test_what_can_not_be_exported_is_said(monitor: Monitor, era: Any) -> N
 async def test_an_empty_window_is_an_empty_export(monitor: Monitor, era: Any) -> None:
     found = await content(monitor, era, format="json", since="2001-01-01", until="2001-01-02")
     assert json.loads(found) == []
+
+
+@pytest.mark.requirement("export:tool:destinations")
+async def test_an_agent_sends_what_is_new_to_a_configured_target(tmp_path: Path, era: Any) -> None:
+    path = tmp_path / "out"
+    targets = {"archive": {"type": "file", "path": str(path), "subject": "cost"}}
+    store = str(tmp_path / "store")
+    with Monitor.open(store=store, name="app", start_keeper=False, targets=targets) as monitor:
+        monitor.cost.track_known_cost("openai", "chat", 0.0456)
+        result = await export(monitor, era, target="archive")
+        assert not result.is_error, result.content
+        found = result.structured_content
+        assert (found["target"], found["format"], found["rows"]) == ("archive", "file", 1)
+        assert len(list(path.iterdir())) == 1
+        result = await export(monitor, era, target="elsewhere")
+        assert result.is_error
+        assert "configured are archive" in result.content[0].text
+        status = await monitor.status()
+    assert [(one.name, one.status, one.sent) for one in status.targets] == [("archive", "ok", 1)]

@@ -46,6 +46,7 @@ def test_a_call_of_the_handshake_era_is_recorded_whole(watched: Watched) -> None
         result_tokens=0,
         tokens_estimated=True,
         correlation_id=TRACE,
+        attributes=(f"parent_span_id={'1' * 16}",),
     )
 
 

@@ -13,7 +13,7 @@ from mcp import Client
 from mcp.server import Server
 from opentelemetry import propagate, trace
 
-from contextframe_monitoring.core.traceparent import trace_id_of
+from contextframe_monitoring.core.traceparent import parent_of, trace_id_of
 from contextframe_monitoring.mcp.instrument import instrument
 from tests.mcp.toys import MODES, low_toy
 from tests.support import operations, recording
@@ -83,11 +83,14 @@ async def test_the_trace_id_is_the_correlation_id(tmp_path: Path, mode: str, kee
 
     found = operations(tmp_path, "tools/call")
     assert [o.correlation_id for o in found] == [TRACE_ID, TRACE_ID, None, None, None, None]
+    parent = (f"parent_span_id={TRACEPARENT.split('-')[2]}",)
+    assert [o.attributes for o in found] == [parent, parent, (), (), (), ()]
 
 
 def test_a_traceparent_is_read_as_the_standard_says() -> None:
     for good in (TRACEPARENT, f"01-{TRACE_ID}-b7ad6b7169203331-00-more"):
         assert trace_id_of(good) == TRACE_ID
+        assert parent_of(good) == ("parent_span_id=b7ad6b7169203331",)
     for bad in (
         None,
         7,
@@ -100,7 +103,7 @@ def test_a_traceparent_is_read_as_the_standard_says() -> None:
         f"{TRACEPARENT}\n",
         TRACEPARENT[:-1],
     ):
-        assert trace_id_of(bad) is None, bad
+        assert (trace_id_of(bad), parent_of(bad)) == (None, ()), bad
 
 
 def spans(*arguments: str) -> list[list[Any]]:

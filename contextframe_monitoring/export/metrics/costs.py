@@ -6,18 +6,19 @@ as OpenTelemetry does, what was read from and written to caches included.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
 
 from contextframe_monitoring.core.money import NANO_PER_USD
-from contextframe_monitoring.export.metrics.group import Columns, Limits
+from contextframe_monitoring.export.metrics.group import Columns, Limits, families_of
 from contextframe_monitoring.export.metrics.instruments import (
     Counter,
     Definition,
     Family,
     Histogram,
+    Instrument,
 )
 from contextframe_monitoring.export.metrics.series import Label, Series, Vocabulary
 from contextframe_monitoring.query.source import Integers, Mask
@@ -114,9 +115,25 @@ class Costs:
 
     def families(self) -> Iterator[Family]:
         """Yield what was added up so far."""
-        for counter in (self._amount, self._unknown, self._tokens, self._reasoning):
-            yield from counter.families()
-        yield from self._usage.histogram.families()
+        return families_of(self.parts)
+
+    @property
+    def parts(self) -> Mapping[str, Instrument]:
+        """What was added up so far, by name."""
+        return {
+            part.definition.name: part
+            for part in (
+                self._amount,
+                self._unknown,
+                self._tokens,
+                self._reasoning,
+                self._usage.histogram,
+            )
+        }
+
+    def part(self, name: str) -> Instrument | None:
+        """Return a part by name, None when nothing has such a name."""
+        return self.parts.get(name)
 
 
 class _Usage:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,9 @@ from contextframe_monitoring.export.metrics.group import Columns, Limits
 from contextframe_monitoring.export.metrics.instruments import (
     Counter,
     Definition,
-    Family,
     Gauge,
     Histogram,
+    Instrument,
 )
 from contextframe_monitoring.export.metrics.operations import SECONDS_BOUNDS
 from contextframe_monitoring.export.metrics.series import (
@@ -115,6 +116,12 @@ class Customs:
             self._series[identity] = Series(labels, self._limits.series_max)
         return self._series[identity]
 
+    def _instrument_of(self, identity: _Identity, series: Series) -> _Instrument:
+        instrument = self._instruments.get(identity)
+        if instrument is None:
+            instrument = self._instruments[identity] = _instrument(identity, series)
+        return instrument
+
     def _record(
         self,
         identity: _Identity,
@@ -123,9 +130,7 @@ class Customs:
         values: Floats,
         times_us: Integers,
     ) -> None:
-        instrument = self._instruments.get(identity)
-        if instrument is None:
-            instrument = self._instruments[identity] = _instrument(identity, series)
+        instrument = self._instrument_of(identity, series)
         if isinstance(instrument, Counter):
             instrument.add(at, values)
         elif isinstance(instrument, Gauge):
@@ -136,16 +141,42 @@ class Customs:
             instrument[0].add(at[~below], values[~below])
             instrument[1].add(at[below], -values[below])
 
-    def families(self) -> Iterator[Family]:
-        """Yield what was added up so far, by order of first appearance."""
+    @property
+    def parts(self) -> Mapping[str, Instrument]:
+        """What was added up so far, by order of first appearance."""
+        found: dict[str, Instrument] = {}
         for identity in self._series:
             instrument = self._instruments.get(identity)
             if isinstance(instrument, tuple):
-                yield from instrument[0].families()
-                yield from instrument[1].families()
+                found |= zip(_part_names(identity), instrument, strict=True)
             elif instrument is not None:
-                yield from instrument.families()
-        yield from self._left_out.families()
+                found[_part_names(identity)[0]] = instrument
+        return found | {self._left_out.definition.name: self._left_out}
+
+    def part(self, name: str) -> Instrument | None:
+        """Return the part of a metric, made where it is not there yet and there is room."""
+        identity = _identity_of(name)
+        series = None if identity is None else self._series_of(identity)
+        if identity is None or series is None:
+            return None
+        self._instrument_of(identity, series)
+        return self.parts.get(name)
+
+
+def _part_names(identity: _Identity) -> tuple[str, str]:
+    """Return the names of what a metric is added up in: a histogram has a twin."""
+    name = json.dumps([identity.name, identity.kind, identity.unit])
+    return f"custom {name}", f"negative {name}"
+
+
+def _identity_of(part_name: str) -> _Identity | None:
+    word, _, name = part_name.partition(" ")
+    if word not in {"custom", "negative"}:
+        return None
+    try:
+        return _Identity(*map(str, json.loads(name)))
+    except (TypeError, ValueError):
+        return None
 
 
 def _identities(rows: Columns) -> Iterator[tuple[_Identity, Mask]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from contextframe_monitoring.core.records import OWN_SERVER
-from contextframe_monitoring.export.metrics.instruments import Family
+from contextframe_monitoring.export.metrics.instruments import Family, Instrument
 from contextframe_monitoring.export.metrics.series import Vocabulary, matches
 from contextframe_monitoring.query.source import Integers, Mask, Rows
 
@@ -26,12 +26,14 @@ class Limits:
 
     `series_max` label sets per family get series of their own, and half as many values per label.
     `attribute_keys` are the attributes that become labels of custom metrics and events. Records of
-    our own server are left out unless `own_server`.
+    our own server are left out unless `own_server`. Where operations are `sampled` when they are
+    drained, those that wait are not counted yet: nobody knows which of them will stand for others.
     """
 
     series_max: int = SERIES_MAX
     attribute_keys: tuple[str, ...] = ()
     own_server: bool = False
+    sampled: bool = False
 
     @property
     def attribute_labels(self) -> tuple[str, ...]:
@@ -63,6 +65,21 @@ class Group(Protocol):
     def families(self) -> Iterator[Family]:
         """Yield what was added up so far."""
         ...
+
+    @property
+    def parts(self) -> Mapping[str, Instrument]:
+        """What was added up so far, by names that stay the same in later versions."""
+        ...
+
+    def part(self, name: str) -> Instrument | None:
+        """Return a part, made where it is not there yet; None when nothing has such a name."""
+        ...
+
+
+def families_of(parts: Mapping[str, Instrument]) -> Iterator[Family]:
+    """Yield the families of all parts."""
+    for part in parts.values():
+        yield from part.families()
 
 
 class Columns(Rows):

@@ -8,13 +8,16 @@ counts up in a twin family, `<name>.negative`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contextframe_monitoring.export.metrics.distributions import Distribution, Distributions
+from contextframe_monitoring.export.metrics.saved import SavedSeries
 from contextframe_monitoring.export.metrics.series import Series, Shared
 from contextframe_monitoring.export.metrics.sums import ExactSum, Sum, WholeSum, grown
 from contextframe_monitoring.query.source import Integers
@@ -35,13 +38,15 @@ class Exemplar(Shared):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """One series: its value; of a histogram or summary the sum, and the counts (a histogram's per
-    bucket, not cumulated, the last one above all bounds; a summary's single one).
+    bucket, not cumulated, the last one above all bounds; a summary's single one). `distribution`
+    says in fine buckets how a histogram's values lie.
     """
 
     labels: Mapping[str, str]
     value: float
     counts: tuple[int, ...] = ()
     exemplars: Mapping[int, Exemplar] = field(default_factory=dict)
+    distribution: Callable[[], Distribution] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,27 @@ class Definition(Shared):
         return dataclasses.replace(
             self, name=self.name + NEGATIVE, text=f"{self.text}: negative amounts", negative=True
         )
+
+
+class Instrument(Protocol):
+    """What adds up one metric, and can be put away and taken out again with nothing lost."""
+
+    @property
+    def series(self) -> Series:
+        """Its label sets."""
+        ...
+
+    def families(self) -> Iterator[Family]:
+        """Yield what was added up so far."""
+        ...
+
+    def save(self) -> list[SavedSeries]:
+        """Return every series as it stands, exactly."""
+        ...
+
+    def load(self, saved: Iterable[SavedSeries]) -> None:
+        """Add what `save` returned, perhaps of an earlier version with other labels."""
+        ...
 
 
 class _Seen:
@@ -141,6 +167,29 @@ class Counter:
                     ),
                 )
 
+    def save(self) -> list[SavedSeries]:
+        """Return every series as it stands, exactly."""
+        seen = sorted({*self._seen[0], *self._seen[1]})
+        above, below = (set(flags) for flags in self._seen)
+        return [
+            SavedSeries(
+                labels=self.series.label_sets[i],
+                total=self._sums[0].exact(i) if i in above else None,
+                negative=self._sums[1].exact(i) if i in below else None,
+            )
+            for i in seen
+        ]
+
+    def load(self, saved: Iterable[SavedSeries]) -> None:
+        """Add what `save` returned."""
+        for one in saved:
+            at = self.series.id_of(one.labels)
+            texts = (one.total, one.negative)
+            for text, sums, seen in zip(texts, self._sums, self._seen, strict=True):
+                if text is not None:
+                    sums.add_exact(at, text)
+                    seen.add(np.array([at]))
+
 
 class _Exemplars(dict[tuple[int, int], Exemplar]):
     """The exemplar of each bucket of each series; a copy holds the same ones."""
@@ -159,6 +208,7 @@ class Histogram:
         self._bounds = np.rint(bounds).astype(np.int64) if whole else bounds
         self._counts: Integers = np.zeros((0, len(bounds) + 1), np.int64)
         self._sum: Sum = WholeSum() if whole else ExactSum()
+        self._fine = Distributions()
         self._seen = _Seen()
         self._exemplars = _Exemplars()
 
@@ -170,6 +220,7 @@ class Histogram:
             cell = at * self._counts.shape[1] + bucket
             np.add.at(self._counts.reshape(-1), cell, 1 if times is None else times)
             self._sum.add(at, values if times is None else multiplied(values, times))
+            self._fine.add(at, values / self.definition.per_unit, times)
         return bucket
 
     def touch(self, at: Integers) -> None:
@@ -204,10 +255,43 @@ class Histogram:
                     value=self._sum.total(i) / definition.per_unit,
                     counts=tuple(counts[i]),
                     exemplars=exemplars.get(i, {}),
+                    distribution=functools.partial(self._fine.of, i),
                 )
                 for i in self._seen
             ),
         )
+
+    def save(self) -> list[SavedSeries]:
+        """Return every series as it stands, exactly; exemplars are let go of."""
+        counts = self._counts.tolist()
+        found = []
+        for i in self._seen:
+            fine = self._fine.of(i)
+            any_value = fine.low <= fine.high
+            found.append(
+                SavedSeries(
+                    labels=self.series.label_sets[i],
+                    total=self._sum.exact(i),
+                    counts=counts[i],
+                    fine=list(fine.counts.items()),
+                    low=fine.low if any_value else None,
+                    high=fine.high if any_value else None,
+                )
+            )
+        return found
+
+    def load(self, saved: Iterable[SavedSeries]) -> None:
+        """Add what `save` returned. When the bounds are others now, all is in the last bucket."""
+        known = [(self.series.id_of(one.labels), one) for one in saved]
+        for at, one in known:
+            self.touch(np.array([at]))
+            if one.total is not None:
+                self._sum.add_exact(at, one.total)
+            if len(one.counts) == self._counts.shape[1]:
+                self._counts[at] += np.array(one.counts, np.int64)
+            else:
+                self._counts[at, -1] += sum(one.counts)
+        self._fine.add_saved(known)
 
 
 class Gauge:
@@ -245,13 +329,30 @@ class Gauge:
                 points=tuple(Point(labels=labels[i], value=float(self._values[i])) for i in seen),
             )
 
+    def save(self) -> list[SavedSeries]:
+        """Return every series as it stands."""
+        return [
+            SavedSeries(
+                labels=self.series.label_sets[i],
+                value=float(self._values[i]),
+                time_us=int(self._times[i]),
+            )
+            for i in np.flatnonzero(self._times).tolist()
+        ]
+
+    def load(self, saved: Iterable[SavedSeries]) -> None:
+        """Take what `save` returned where it is newer."""
+        for one in saved:
+            at = np.array([self.series.id_of(one.labels)])
+            self.set(at, np.array([one.value]), np.array([one.time_us]))
+
 
 class Summary:
     """Number and sum of values per series, without buckets; what is negative in a twin family."""
 
     def __init__(self, definition: Definition, series: Series) -> None:
         """Start with nothing."""
-        self.series = series
+        self.definition, self.series = definition, series
         self._sums = Counter(definition, series, whole=False)
         self._counts = Counter(definition, series)
 
@@ -274,3 +375,14 @@ class Summary:
                     for s, c in zip(sums.points, counts.points, strict=True)
                 ),
             )
+
+    def save(self) -> list[SavedSeries]:
+        """Return every series as it stands, exactly: the counts first."""
+        return [*self._counts.save(), *self._sums.save()]
+
+    def load(self, saved: Iterable[SavedSeries]) -> None:
+        """Add what `save` returned."""
+        series = list(saved)
+        half = len(series) // 2
+        self._counts.load(series[:half])
+        self._sums.load(series[half:])

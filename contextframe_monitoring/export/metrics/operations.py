@@ -8,19 +8,20 @@ shape under our name. `error.type` is there when the operation failed: a cancell
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
 
 from contextframe_monitoring.core.records import FAILURES
-from contextframe_monitoring.export.metrics.group import Columns, Limits
+from contextframe_monitoring.export.metrics.group import Columns, Limits, families_of
 from contextframe_monitoring.export.metrics.instruments import (
     Counter,
     Definition,
     Exemplar,
     Family,
     Histogram,
+    Instrument,
     multiplied,
 )
 from contextframe_monitoring.export.metrics.series import Label, Series, matches
@@ -103,7 +104,7 @@ class Operations:
         if not len(rows):
             return
         kind = rows.array("operation_type")
-        mcp = matches(kind, _is_method) | rows.array("transport").is_valid().to_numpy(
+        mcp = matches(kind, is_method) | rows.array("transport").is_valid().to_numpy(
             zero_copy_only=False
         )
         target = rows.array("target")
@@ -154,17 +155,25 @@ class Operations:
 
     def families(self) -> Iterator[Family]:
         """Yield what was added up so far."""
-        for histogram in self._durations.values():
-            yield from histogram.families()
-        for counter in (self._count, *self._sums.values()):
-            yield from counter.families()
+        return families_of(self.parts)
+
+    @property
+    def parts(self) -> Mapping[str, Instrument]:
+        """What was added up so far, by name."""
+        parts: list[Histogram | Counter] = [*self._durations.values(), self._count]
+        return {part.definition.name: part for part in (*parts, *self._sums.values())}
+
+    def part(self, name: str) -> Instrument | None:
+        """Return a part by name, None when nothing has such a name."""
+        return self.parts.get(name)
 
 
 def _duration(name: str, text: str) -> Definition:
     return Definition(name=name, text=text, unit="s", per_unit=NS_PER_SECOND, bounds=SECONDS_BOUNDS)
 
 
-def _is_method(kind: str) -> bool:
+def is_method(kind: str) -> bool:
+    """Return whether a type of operations is a method of MCP."""
     return _METHODS.fullmatch(kind) is not None
 
 

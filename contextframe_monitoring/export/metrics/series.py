@@ -6,7 +6,7 @@ What once has a series keeps it as long as the process lives, so that no counter
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -121,6 +121,12 @@ class Series(Shared):
         for number in np.argsort(first).tolist():  # who comes first, is served first
             table[number] = self._id(tuple(keys[number]))
         return table[group]
+
+    def id_of(self, label_set: Mapping[str, str]) -> int:
+        """Return the series of a label set; of its labels those count that this family has."""
+        return self._id(
+            tuple(label.vocabulary.code(label_set.get(label.name, "")) for label in self.labels)
+        )
 
     def _id(self, key: tuple[int, ...]) -> int:
         found = self._ids.get(key)

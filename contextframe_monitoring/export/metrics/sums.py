@@ -30,6 +30,14 @@ class Sum(Protocol):
         """Return a total; 0 where nothing was added."""
         ...
 
+    def exact(self, at: int) -> str:
+        """Return a total as text, to the last bit."""
+        ...
+
+    def add_exact(self, at: int, text: str) -> None:
+        """Add what `exact` returned. Raises `ValueError` for other text."""
+        ...
+
 
 def grown(array: NDArray[Any], size: int) -> NDArray[Any]:
     """Return the array with at least `size` rows, new ones zero, with room for more."""
@@ -65,6 +73,16 @@ class WholeSum:
             return 0
         return (int(self._high[at]) << _LIMB_BITS) + int(self._low[at])
 
+    def exact(self, at: int) -> str:
+        """Return a total as text, to the last bit."""
+        return str(self.total(at))
+
+    def add_exact(self, at: int, text: str) -> None:
+        """Add what `exact` returned. Raises `ValueError` for other text."""
+        high, low = divmod(int(text), 1 << _LIMB_BITS)
+        self.add(np.array([at]), np.array([low]))
+        self._high[at] += high
+
 
 class ExactSum:
     """Sums of finite floats, rounded only when they are read; for up to a billion values each.
@@ -96,9 +114,29 @@ class ExactSum:
         """Return a total, correctly rounded; infinite when no float is large enough."""
         if at >= len(self._limbs):
             return 0.0
-        row = self._limbs[at]
-        whole = sum(int(row[k]) << (_LIMB_BITS * int(k)) for k in np.flatnonzero(row))
+        whole = self._whole(at)
         try:
             return whole / (1 << _BIAS)
         except OverflowError:
             return float("inf") if whole > 0 else float("-inf")
+
+    def exact(self, at: int) -> str:
+        """Return a total as text, to the last bit: a whole number in hex, and a power of two."""
+        whole = self._whole(at) if at < len(self._limbs) else 0
+        zeros = max((whole & -whole).bit_length() - 1, 0)
+        return f"{whole >> zeros:x}p{zeros}"
+
+    def add_exact(self, at: int, text: str) -> None:
+        """Add what `exact` returned. Raises `ValueError` for other text."""
+        digits, _, zeros = text.partition("p")
+        whole = int(digits, 16) << min(int(zeros), _LIMBS * _LIMB_BITS)
+        if abs(whole) >> (_LIMBS * _LIMB_BITS):
+            raise ValueError(text[:80])
+        self._limbs = grown(self._limbs, at + 1)
+        sign, rest = (-1 if whole < 0 else 1), abs(whole)
+        for limb in range(_LIMBS):
+            self._limbs[at, limb] += sign * ((rest >> (limb * _LIMB_BITS)) & _MASK)
+
+    def _whole(self, at: int) -> int:
+        row = self._limbs[at]
+        return sum(int(row[k]) << (_LIMB_BITS * int(k)) for k in np.flatnonzero(row))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +10,13 @@ import pyarrow.compute as pc
 
 from contextframe_monitoring.core.resource_names import METRICS
 from contextframe_monitoring.export.metrics.customs import Customs, attribute_columns
-from contextframe_monitoring.export.metrics.group import Columns, Limits
+from contextframe_monitoring.export.metrics.group import Columns, Limits, families_of
 from contextframe_monitoring.export.metrics.instruments import (
     Counter,
     Definition,
     Family,
     Histogram,
+    Instrument,
     Summary,
 )
 from contextframe_monitoring.export.metrics.operations import NS_PER_SECOND, SECONDS_BOUNDS
@@ -56,8 +57,16 @@ class Usages:
 
     def families(self) -> Iterator[Family]:
         """Yield what was added up so far."""
-        for part in (self._uses, self._events, self._customs):
-            yield from part.families()
+        return families_of(self.parts)
+
+    @property
+    def parts(self) -> Mapping[str, Instrument]:
+        """What was added up so far, by name."""
+        return {**self._uses.parts, **self._events.parts, **self._customs.parts}
+
+    def part(self, name: str) -> Instrument | None:
+        """Return a part by name, that of a custom metric made where it is not there yet."""
+        return self.parts.get(name) or self._customs.part(name)
 
 
 class _Uses:
@@ -82,9 +91,9 @@ class _Uses:
         durations, known = rows.nanoseconds()
         self._durations.add(at[known], durations[known])
 
-    def families(self) -> Iterator[Family]:
-        yield from self._count.families()
-        yield from self._durations.families()
+    @property
+    def parts(self) -> Mapping[str, Instrument]:
+        return {part.definition.name: part for part in (self._count, self._durations)}
 
 
 class _Events:
@@ -146,10 +155,10 @@ class _Events:
         at = self._numbers.series.ids([*codes, self._number.vocabulary.codes(flat)])
         self._numbers.add(at, numbers[fine])
 
-    def families(self) -> Iterator[Family]:
-        yield from self._count.families()
-        yield from self._durations.families()
-        yield from self._numbers.families()
+    @property
+    def parts(self) -> Mapping[str, Instrument]:
+        parts = (self._count, self._durations, self._numbers)
+        return {part.definition.name: part for part in parts}
 
 
 def _seconds(name: str, text: str) -> Definition:

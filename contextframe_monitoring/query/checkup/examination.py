@@ -12,6 +12,7 @@ from contextframe_monitoring.query.checkup.prices import check_prices
 from contextframe_monitoring.query.checkup.spool import check_keeper, check_spool
 from contextframe_monitoring.query.checkup.tables import check_state, check_tables
 from contextframe_monitoring.query.checkup.versions import check_versions
+from contextframe_monitoring.query.target_health import target_findings, target_statuses
 from contextframe_monitoring.store.vocabulary import FileVocabulary
 
 
@@ -37,13 +38,18 @@ def check_configuration(patient: Patient) -> Iterator[Fact | Symptom]:
             )
         else:
             yield Fact(check="configuration", says=f"tokens: {config.tokenizer_path}")
-    if config.cloudwatch_enabled:
+
+
+def check_targets(patient: Patient) -> Iterator[Fact | Symptom]:
+    """Look at where metrics are sent."""
+    found = target_statuses(patient.store, patient.config)
+    for finding in target_findings(found):
         yield Symptom(
-            check="configuration",
-            severity="warning",
-            problem="cloudwatch_enabled is set, but this version has no CloudWatch exporter",
-            remedy="set it to false; prometheus_enabled and export are there",
+            check="targets", severity="warning", problem=finding.problem, remedy=finding.remedy
         )
+    for one in found:
+        if not one.failures:
+            yield Fact(check="targets", says=f"{one.name} ({one.type}) is {one.status}")
 
 
 CHECKS: dict[str, Check] = {
@@ -53,6 +59,7 @@ CHECKS: dict[str, Check] = {
     "tables": check_tables,
     "spool": check_spool,
     "keeper": check_keeper,
+    "targets": check_targets,
     "prices": check_prices,
     "versions": check_versions,
 }

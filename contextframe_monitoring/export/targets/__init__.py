@@ -1,0 +1,1 @@
+"""Where metrics are sent: one file for each kind of target."""
