@@ -70,7 +70,12 @@ class AlertPage:
 
 
 def first_page(store: Store, pages: AlertPages, query: AlertQuery) -> AlertPage:
-    """Return the alerts that a query asks for, those that changed last first."""
+    """Return the alerts that a query asks for, those that changed last first.
+
+    Raises `InvalidError` for a `type`: pages are found by rule.
+    """
+    if query.type is not None:
+        raise InvalidError("type", query.type, "not here: name the rule")
     revision = pages.revision()
     place = AlertsAfter(
         status=query.status,

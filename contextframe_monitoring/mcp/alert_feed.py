@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
@@ -31,6 +32,7 @@ from contextframe_monitoring.mcp.alert_subscribers import (
 )
 from contextframe_monitoring.mcp.resources import ALERTS_URI
 
+_log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.25
 """Between two looks at the revision, each one read of one row."""
 CHANGED_MAX = 10_000
@@ -94,18 +96,29 @@ class AlertFeed:
         async with self._turn, anyio.create_task_group() as deliveries:
             while True:
                 await self.subscribers.arrival()
-                with contextlib.suppress(MonitoringError):  # the tools say it; we look again
+                try:
                     await self._look(deliveries)
+                except Exception:  # noqa: BLE001 - the server serves on, and we look again
+                    _log.debug("alerts.look_failed", exc_info=True)
                 await anyio.sleep(LOOK_SECONDS)
 
     async def _look(self, deliveries: TaskGroup) -> None:
         revision = await _in_thread(self._changes.revision)
         if revision != self._seen:
-            for uri in await self._changed_since(revision):
+            uris = await self._changed_since(revision)
+            for uri in uris:
                 self.subscribers.put(uri)
-                await self._publish(uri)
-            self._seen = revision
+            self.subscribers.deliver(deliveries)
+            for uri in uris:
+                await self._told_streams(uri)
+            self._seen = revision  # last: whoever looks on after us tells it rather twice
         self.subscribers.deliver(deliveries)
+
+    async def _told_streams(self, uri: str) -> None:
+        try:
+            await self._publish(uri)
+        except Exception:  # noqa: BLE001 - a bus of the server's own must not stop the others
+            _log.debug("alerts.publish_failed", exc_info=True)
 
     async def _changed_since(self, revision: int) -> list[str]:
         """Return the URIs to tell of: all that are wanted where the book was replaced, or too much

@@ -145,14 +145,20 @@ class AlertSubscribers:
     async def _send(self, key: int, box: _Mailbox) -> None:
         try:
             while box.waiting:
-                uri = next(iter(box.waiting))
-                del box.waiting[uri]
-                with anyio.fail_after(self.send_seconds_max):
-                    await box.peer.notify(UPDATED, {"uri": uri})
+                await self._send_one(box, next(iter(box.waiting)))
         except Exception:  # noqa: BLE001 - whatever is wrong with one must not reach the others
             self.drop(key)
         finally:
             box.is_busy = False
+
+    async def _send_one(self, box: _Mailbox, uri: str) -> None:
+        del box.waiting[uri]
+        try:
+            with anyio.fail_after(self.send_seconds_max):
+                await box.peer.notify(UPDATED, {"uri": uri})
+        except anyio.get_cancelled_exc_class():
+            box.waiting[uri] = None  # whoever delivers after us sends it
+            raise
 
     def _check_room(self) -> None:
         if len(self) >= self.subscribers_max:

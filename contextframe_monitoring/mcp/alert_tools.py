@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server import MCPServer
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 ALERT_TOOL_NAMES = ("get_alerts", "update_alert")
 TOKENS_MIN, TOKENS_DEFAULT, TOKENS_MAX = 500, 2_000, 20_000
+_CURSOR_TOKENS = 100
+"""What a cursor adds to an answer, with a short name of a rule in it."""
 
 Action = Literal["acknowledge", "comment", "silence", "resolve", "reopen"]
 _COMMANDS: dict[Action, str] = {
@@ -176,6 +177,9 @@ def _silenced(monitor: Monitor, alert_id: str, reason: str, span: str, by: By) -
     desk = monitor.alerts.desk
     alert = desk.alert(alert_id)
     matchers = {"rule": alert.rule, **alert.group}
+    for key, name in matchers.items():
+        if "*" in name:  # it would hold for other names, too
+            raise InvalidError(key, name, "a name with * is silenced by a person: alerts silence")
     desk.silence(matchers, None, monitor.clock.now_us() + length, reason, by)
     return desk.alert(alert_id)
 
@@ -187,16 +191,18 @@ def _fitted(page: AlertPage, tokens_max: int) -> CallToolResult:
     rows, full = len(page.report.alerts), page
     while True:
         kept = page.trimmed(rows)
-        said, structured = say_alerts(kept.report), structure(kept.report)
-        if (following := kept.next_cursor) is not None:
-            structured["next_cursor"] = following
+        said = say_alerts(kept.report)
         size = max(
-            estimate_tokens(json.dumps(structured, ensure_ascii=False)),
+            estimate_tokens(kept.report.model_dump_json()) + _CURSOR_TOKENS,
             estimate_tokens("\n".join([said.headline, *said.lines])),
         )
         if size <= tokens_max or (page is not full and rows <= 1):
-            return answer(said.headline, said.lines, structured)
+            break
         if page is full:
             page = page.slim()
         else:
             rows = max(min(rows - 1, rows * tokens_max // size), 1)
+    structured = structure(kept.report)
+    if (following := kept.next_cursor) is not None:
+        structured["next_cursor"] = following
+    return answer(said.headline, said.lines, structured)

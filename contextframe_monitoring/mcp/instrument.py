@@ -33,7 +33,8 @@ def instrument(
     while a tracer provider is configured, also when that happens later. `keep_opentelemetry` leaves
     it where it is. Where the configuration names a log file, each message gets a correlation id and
     a line. Nothing is added when monitoring is switched off, or when the server already
-    records into the same spool. `tools` also registers our tools and resources in an `MCPServer`.
+    records into the same spool. `tools` also registers our tools and resources in an `MCPServer`,
+    and lets its clients subscribe to alerts.
 
     Raises `InvalidError` for a server of another kind, `ConflictError` when it has a tool or
     resource of a name that ours have.

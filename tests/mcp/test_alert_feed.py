@@ -19,7 +19,8 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
 from contextframe_monitoring import Monitor, instrument
-from contextframe_monitoring.mcp.alert_feed import attach_feed
+from contextframe_monitoring.core.errors import StoreError
+from contextframe_monitoring.mcp.alert_feed import CHANGED_MAX, attach_feed
 from contextframe_monitoring.mcp.alert_reading import AlertReading
 from contextframe_monitoring.mcp.alert_subscribers import AlertSubscribers
 from contextframe_monitoring.mcp.server import build_server
@@ -64,7 +65,8 @@ class Heard:
 async def subscriber(target: Any, era: Any, *uris: str) -> AsyncIterator[tuple[Client, Heard]]:
     """Connect, subscribe in the way of the era, and listen until the block ends."""
     heard = Heard()
-    async with Client(target, mode=era, message_handler=heard.message) as client:
+    handler = heard.message if era == "legacy" else None
+    async with Client(target, mode=era, message_handler=handler) as client:
         if era == "legacy":
             for uri in uris:
                 await client.subscribe_resource(uri)
@@ -362,3 +364,90 @@ async def test_a_fact_reaches_a_subscriber_of_a_process_that_keeps_nothing(
     assert [row["rule"] for row in alerts.structured_content["alerts"]] == ["too many errors"]
     print(f"{transport} {era}: told {took:.2f} s after the fact")
     assert took <= 1 + 1
+
+
+class Book:
+    """A book that a test turns over, and that can't always be read."""
+
+    def __init__(self, revision: int = 5) -> None:
+        self.now, self.ids = revision, ["a-1"]
+        self.is_bad, self.refused = False, 0
+        self.asked: list[int] = []
+
+    def revision(self) -> int:
+        if self.is_bad:
+            self.refused += 1
+            raise StoreError("s", "it is locked", "try again")
+        return self.now
+
+    def changed(self, after: int, limit: int) -> list[str]:
+        self.asked.append(after)
+        return self.ids[:limit]
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_book_that_was_replaced_or_can_not_be_read_for_a_while_is_followed(
+    era: Any,
+) -> None:
+    book, server = Book(), MCPServer("fed", log_level="CRITICAL")
+    attach_feed(server, book)
+    async with subscriber(server, era, ALERTS, f"{ALERTS}/a-1") as (_, heard):
+        book.now = 2  # another book lies there
+        assert {await heard.next(), await heard.next()} == {ALERTS, f"{ALERTS}/a-1"}
+        book.is_bad = True
+        book.now = 3
+        with anyio.fail_after(SECONDS):
+            while book.refused < 2:
+                await anyio.lowlevel.checkpoint()
+        book.is_bad = False
+        assert {await heard.next(), await heard.next()} == {ALERTS, f"{ALERTS}/a-1"}
+    assert book.asked == [2]
+    assert len(heard.uris) == 4
+
+
+async def test_too_much_at_once_is_told_to_everybody() -> None:
+    book, server = Book(), MCPServer("fed", log_level="CRITICAL")
+    attach_feed(server, book)
+    async with subscriber(server, "auto", f"{ALERTS}/a-77") as (_, heard):
+        book.ids = [f"b-{number}" for number in range(CHANGED_MAX)]
+        book.now = 99_999
+        assert await heard.next() == f"{ALERTS}/a-77"
+
+
+async def test_the_one_who_looks_may_leave_first(app: Monitor) -> None:
+    fed = Fed(app)
+    looks, leave, left = anyio.Event(), anyio.Event(), anyio.Event()
+
+    async def first() -> None:
+        async with subscriber(fed.server, "legacy", ALERTS):
+            looks.set()
+            await leave.wait()
+        left.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(first)
+        await looks.wait()
+        async with subscriber(fed.server, "legacy", ALERTS) as (_, second):
+            await app.alerts.trigger_alert({**RULE, "name": "a"})
+            assert await second.next() == ALERTS
+            leave.set()
+            await left.wait()
+            await app.alerts.trigger_alert({**RULE, "name": "b"})
+            assert await second.next() == ALERTS
+
+
+async def test_a_subscriber_outlives_the_process_that_evaluates(tmp_path: Path) -> None:
+    store, config = str(tmp_path / "store"), tmp_path / "monitoring.toml"
+    config.write_text(CONFIG)
+    async with AsyncExitStack() as stack:
+        keeper = stack.enter_context(started("keep", "--store", store, "--config", str(config)))
+        app = stack.enter_context(Monitor.open(store=store, name="app", start_keeper=False))
+        until(lambda: app.alerts.desk.report().evaluated_at is not None)
+        client, heard = await stack.enter_async_context(served("stdio", "auto", store, str(config)))
+        keeper.kill()
+        for _ in range(5):
+            app.performance.start_operation("op", "tool_call", target="add")
+            app.performance.end_operation("op", "error")
+        assert await heard.next() == ALERTS
+        alerts = await client.call_tool("get_alerts", {})
+    assert len(alerts.structured_content["alerts"]) == 1

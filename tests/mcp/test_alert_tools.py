@@ -72,6 +72,7 @@ async def test_the_text_leads_with_how_many_fire(app: Monitor, era: Any) -> None
     assert (found["active"], found["revision"]) == ({"critical": 1, "error": 2}, 3)
 
 
+@pytest.mark.requirement("003:alertsapi:severity", "003:alertsapi:status")
 async def test_alerts_are_filtered(app: Monitor, era: Any) -> None:
     ids = await fire(app, 3)
     await fire(app, 1, severity="critical", name="worse")
@@ -172,6 +173,7 @@ async def test_an_agent_may_not_mute_an_alert(app: Monitor, era: Any, action: st
     assert app.alerts.desk.audit() == []
 
 
+@pytest.mark.requirement("001:alerts:lifecycle")
 async def test_an_agent_with_the_right_silences_resolves_and_reopens(
     tmp_path: Path, era: Any
 ) -> None:
@@ -196,6 +198,20 @@ async def test_an_agent_with_the_right_silences_resolves_and_reopens(
             ("alert.resolved", "tool"),
             ("alert.reopened", "tool"),
         }
+
+
+async def test_a_silence_by_an_agent_reaches_no_further_than_its_alert(
+    tmp_path: Path, era: Any
+) -> None:
+    with opened(tmp_path, agent_may=["silence"]) as app:
+        alert_id = await app.alerts.trigger_alert(
+            {**RULE, "name": "errors", "group_by": ["tool"]}, {"value": 0.5, "tool": "*"}
+        )
+        result = await call(
+            app, era, "update_alert", alert_id=alert_id, action="silence", comment="x"
+        )
+        assert "tool = '*' is not allowed: a name with *" in result.content[0].text
+        assert app.alerts.desk.silences() == []
 
 
 async def test_an_alert_that_is_not_there_is_said(app: Monitor, era: Any) -> None:
