@@ -16,7 +16,7 @@ SERVERS := .servers
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test servers check bench coverage docs schemas lock clean
+.PHONY: help demo test faults servers check bench coverage docs schemas lock clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ demo: $(INSTALLED)  ## a real MCP server, wrapped, killed half way, and the proo
 
 test: $(INSTALLED)  ## the whole test suite (PYTEST_ARGS="..." narrows it)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+faults: $(INSTALLED)  ## kills, full disks, failing calls, stepping clocks, at full size
+	@CONTEXTFRAME_TEST_FAULTS=full $(BIN)/python -m pytest -m faults -s $(PYTEST_ARGS)
 
 servers: $(SERVERS)/installed  ## MCP servers for the tests: in Node, for mcp 1.x, and fastmcp
 

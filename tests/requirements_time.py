@@ -25,4 +25,13 @@ time:verify:rebuild | time | Rollups that do not agree can be made anew
 time:fault:fold | time | SIGKILL at each step of a fold loses and repeats nothing
 time:fault:compact | time | SIGKILL at each step of compaction and retention loses and repeats
     nothing
+time:fault:fleet | time | 100 random kills among four writers, keeper and readers with a million
+    acknowledged records lose and repeat nothing
+time:fault:calls | time | The n-th sync, rename, unlink or commit that fails loses and repeats
+    nothing
+time:fault:clock | time | A clock that steps back an hour and forward a year while it is recorded
+    and kept loses and repeats nothing
+time:fault:old-reader | time | A reader that began before a compaction ends with the rows it saw
+time:bench:scale | time | `bench scale` asks the reports of a year of 100 million events beside
+    DuckDB
 """

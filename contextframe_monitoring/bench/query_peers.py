@@ -6,16 +6,17 @@ import sqlite3
 from pathlib import Path
 from typing import Any, Protocol
 
+from contextframe_monitoring.bench.filled_year import Filled, moved
 from contextframe_monitoring.core.windows import Window
 from contextframe_monitoring.store.schemas import COST, METRIC_TABLES, PERFORMANCE, USAGE
 from contextframe_monitoring.store.store import Store
 
 _COLUMNS = {
-    PERFORMANCE: ("timestamp", "target", "status", "duration_ms"),
+    PERFORMANCE: ("timestamp", "target", "agent_id", "status", "duration_ms"),
     COST: ("timestamp", "model", "amount_nano_usd", "input_tokens", "output_tokens"),
     USAGE: ("timestamp", "category", "value"),
 }
-_KEYS = {"target": "target", "model": "model", "collection": "category"}
+_KEYS = {"target": "target", "agent": "agent_id", "model": "model", "collection": "category"}
 _FAILED = "sum(case when status in ('error', 'timeout') then 1 else 0 end)"
 _FIGURES = {
     PERFORMANCE: f"count(*), {_FAILED}, avg(duration_ms), max(duration_ms)",
@@ -23,11 +24,13 @@ _FIGURES = {
     USAGE: "count(*), sum(value)",
 }
 _QUANTILES = ", quantile_cont(duration_ms, [0.5, 0.9, 0.95, 0.99])"
+_FOLDED_FAILED = "sum(case when status in ('error', 'timeout') then weight else 0 end)"
 _FOLDED = {
+    PERFORMANCE: f"sum(weight), {_FOLDED_FAILED}, sum(sum) / sum(duration_count), max(max)",
     COST: "sum(weight), sum(nano_usd), sum(input_tokens), sum(output_tokens)",
     USAGE: "sum(count), sum(value_sum)",
 }
-_SUBJECTS = {COST: "cost", USAGE: "usage"}
+_SUBJECTS = {PERFORMANCE: "performance", COST: "cost", USAGE: "usage"}
 _DAY_US = 86_400_000_000
 
 
@@ -71,20 +74,30 @@ class SqlitePeer:
 class DuckPeer:
     """DuckDB with a table of its own: raw rows, or the day rollups."""
 
-    def __init__(self, store: Store, *, rollups: bool = False) -> None:
-        """Copy the rows."""
+    def __init__(
+        self, store: Store, *, rollups: bool = False, filled: Filled | None = None
+    ) -> None:
+        """Copy the rows of a store; raw ones, where it was `filled` with a year, of all of it."""
         import duckdb
 
         self.name = "duckdb_rollups" if rollups else "duckdb"
         self._rollups = rollups
         self._connection = duckdb.connect()
         for table in ("rollup_1d",) if rollups else METRIC_TABLES:
-            dataset: Any = store.tables.dataset(table)
-            reader = dataset.scanner().to_reader()
-            self._connection.register("arriving", reader)
-            made = f"create table {table} as select * from arriving"  # noqa: S608 - our own name
-            self._connection.execute(made)
-            self._connection.unregister("arriving")
+            if filled is None or rollups:
+                dataset: Any = store.tables.dataset(table)
+                self._take(table, dataset.scanner().to_reader())
+            else:
+                for day in range(filled.days):
+                    rows = filled.made[day % len(filled.made)][table].select(_COLUMNS[table])
+                    self._take(table, moved(rows, table, day))
+
+    def _take(self, table: str, rows: Any) -> None:
+        self._connection.register("arriving", rows)
+        made = f"create table if not exists {table} as select * from arriving limit 0"  # noqa: S608
+        self._connection.execute(made)
+        self._connection.execute(f"insert into {table} select * from arriving")  # noqa: S608
+        self._connection.unregister("arriving")
 
     def answered(self, table: str, key: str, window: Window) -> bool:
         """Group the rows of the window; rollups answer whole days, and no percentiles."""

@@ -18,9 +18,19 @@ _HOMES = {
     "serve": "contextframe_monitoring.bench.serve",
     "ingest": "contextframe_monitoring.bench.ingest",
     "query": "contextframe_monitoring.bench.query",
+    "scale": "contextframe_monitoring.bench.scale",
 }
 NAMES = tuple(_HOMES)
-_ROUNDS = {"overhead": 1000, "record": 50_000, "wrap": 300, "serve": 10, "ingest": 60, "query": 10}
+_ROUNDS = {
+    "overhead": 1000,
+    "record": 50_000,
+    "wrap": 300,
+    "serve": 10,
+    "ingest": 60,
+    "query": 10,
+    "scale": 10,
+}
+_SIZED = {"query", "scale"}
 
 
 @edge
@@ -32,7 +42,9 @@ def bench(
     ] = None,
     rows: Annotated[
         int | None,
-        typer.Option("--rows", min=1_000, help="Of query: rows of each kind in its store."),
+        typer.Option(
+            "--rows", min=1_000, help="Of query: rows of each kind; of scale: events of a year."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -49,7 +61,7 @@ def bench(
     for name in chosen:
         count = rounds or _ROUNDS[name]
         module = importlib.import_module(_HOMES[name])
-        sized = {"rows": rows} if rows is not None and name == "query" else {}
+        sized = {"rows": rows} if rows is not None and name in _SIZED else {}
         result = module.run(count, **sized)
         text = json_module.dumps(result) if json else module.render(result)
         console.print(text, markup=False, highlight=False, soft_wrap=True)
