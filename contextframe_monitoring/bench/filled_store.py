@@ -10,7 +10,7 @@ from contextframe_monitoring.keeper import Keeper
 from contextframe_monitoring.store.compaction import compact
 from contextframe_monitoring.store.ledger import Ledger, Slice
 from contextframe_monitoring.store.rollup import rollup_rows
-from contextframe_monitoring.store.schemas import RAW_TABLES, ROLLUP_1M, TABLES
+from contextframe_monitoring.store.schemas import METRIC_TABLES, ROLLUP_1M, TABLES
 from contextframe_monitoring.store.store import Store
 
 _BATCHES_A_DAY = 4
@@ -28,7 +28,7 @@ def fill(store: Store, rows: int, days: int, start_us: int, seed: int = 1) -> No
         slices = [Slice(writer="bench", first_seq=1, last_seq=1, frames=count)]
         batch = ledger.open_batch(slices, end_us)
         made = {
-            table: fleet.rows(table, rng, count, begin_us, end_us, batch) for table in RAW_TABLES
+            table: fleet.rows(table, rng, count, begin_us, end_us, batch) for table in METRIC_TABLES
         }
         for table, found in {**made, ROLLUP_1M: rollup_rows(made, batch)}.items():
             store.tables.append(table, found)
