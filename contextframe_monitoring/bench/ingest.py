@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from typing import Any
 
 from contextframe_monitoring.bench import paced_calls
 from contextframe_monitoring.bench.pairs import process_mb
+from contextframe_monitoring.bench.query import sizes
 from contextframe_monitoring.core.errors import ConflictError
 from contextframe_monitoring.store.schemas import ALERT_EVENTS, METRIC_TABLES, TABLES
 from contextframe_monitoring.store.store import Store
@@ -43,7 +45,7 @@ def run(seconds: int) -> dict[str, Any]:
         "rate": RATE,
         **steady,
         **size,
-        "amplification": _ratio(steady["keeper_wrote_mb"], size["lance_mb"]),
+        "amplification": _amplification(steady["keeper_wrote_mb"], size),
         "calls": paced_calls.run(seconds),
         "targets": {
             "writer_growth_mb": _GROWTH_MB_MAX,
@@ -149,30 +151,57 @@ def _wrote_mb(pid: int) -> float | None:
 
 
 def _sizes(store: Store, folder: Path) -> dict[str, Any]:
-    """Compact, and return what the raw tables take in Lance and as Parquet."""
+    """Compact, and return what the raw tables take in Lance and as Parquet.
+
+    Old versions of a table go ten minutes later: only `with_old_mb` counts them.
+    """
     import pyarrow.parquet as pq
 
     from contextframe_monitoring.keeper import Keeper
 
     keeper = Keeper(Store(store.uri))
     keeper.take()
+    before_mb = _wrote_mb(os.getpid())
     keeper.compact()
+    after_mb = _wrote_mb(os.getpid())
     keeper.release()
-    raw = parquet = 0
+    parquet = 0
     for name in METRIC_TABLES:
         dataset = store.tables.dataset(name)
         if dataset is not None:
             file = folder / f"{name}.parquet"
             pq.write_table(dataset.to_table(), file, compression="zstd")
             parquet += file.stat().st_size
-            raw += _bytes_below(Path(store.tables.uri(name)))
-    whole = sum(_bytes_below(Path(store.tables.uri(name))) for name in TABLES)
+    size = {name: found + _beside(store, name) for name, found in sizes(store).items()}
+    raw = sum(size[name] for name in METRIC_TABLES)
     return {
-        "lance_mb": round(whole / _MB, 1),
+        "lance_mb": round(sum(size.values()) / _MB, 1),
+        "with_old_mb": round(sum(_bytes_below(_folder(store, name)) for name in TABLES) / _MB, 1),
         "raw_mb": round(raw / _MB, 1),
         "parquet_mb": round(parquet / _MB, 1),
         "size_ratio": _ratio(raw, parquet),
+        "compaction_wrote_mb": None
+        if before_mb is None or after_mb is None
+        else round(after_mb - before_mb, 1),
     }
+
+
+def _amplification(keeper_wrote_mb: float | None, size: dict[str, Any]) -> float | None:
+    """Return how much was written, the last compaction included, for what lies there at last."""
+    compaction_mb = size["compaction_wrote_mb"]
+    if keeper_wrote_mb is None or compaction_mb is None:
+        return None
+    return _ratio(keeper_wrote_mb + compaction_mb, size["lance_mb"])
+
+
+def _folder(store: Store, name: str) -> Path:
+    return Path(store.tables.uri(name))
+
+
+def _beside(store: Store, name: str) -> int:
+    """Return the bytes of a table's indices and deletions."""
+    folder = _folder(store, name)
+    return _bytes_below(folder / "_indices") + _bytes_below(folder / "_deletions")
 
 
 def _bytes_below(folder: Path) -> int:
@@ -189,13 +218,15 @@ def render(result: dict[str, Any]) -> str:
     grew = f"grew by {result['writer_growth_mb']} MB (target: <= {_GROWTH_MB_MAX})"
     keeper = f"the keeper {result['keeper_mb_max']} MB (target: <= {_KEEPER_MB_MAX})"
     parquet = f"{result['parquet_mb']} MB as Parquet zstd: {result['size_ratio']}"
-    wrote = f"{result['keeper_wrote_mb']} MB for {result['lance_mb']} MB"
+    wrote = f"{result['keeper_wrote_mb']} MB and {result['compaction_wrote_mb']} MB to compact"
+    held = f"{result['lance_mb']} MB ({result['with_old_mb']} MB with old versions)"
+    amplified = f"{result['amplification']} (target: <= {_AMPLIFICATION_MAX})"
     lines = (
         f"ingest: {speed} for {result['seconds']} s: {result['recorded']:,} stored, each once",
         f"  drain lag {result['lag_seconds_max']} s at most (target: <= {_LAG_SECONDS_MAX})",
         f"  a writer holds {result['writer_mb_max']} MB, {grew}; {keeper}",
         f"  raw rows {result['raw_mb']} MB in Lance, {parquet} (target: <= {_SIZE_RATIO_MAX})",
-        f"  the keeper wrote {wrote}: {result['amplification']} (target: <= {_AMPLIFICATION_MAX})",
+        f"  the keeper wrote {wrote}, for {held}: {amplified}",
         paced_calls.render(result["calls"]),
     )
     return "\n".join(lines)

@@ -120,6 +120,7 @@ def kept(store: Store) -> Iterator[Keeper]:
         thread.join()
 
 
+@pytest.mark.requirement("003:ok:no-loss")
 @pytest.mark.requirement("spine:kills:exactly-once", "spine:kills:forks", "spine:readers:complete")
 @pytest.mark.parametrize(
     ("backend", "fork_every", "share"), [("mmap", 0, 0.5), ("write", 0, 0.2), ("mmap", 97, 0.3)]

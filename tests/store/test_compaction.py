@@ -103,6 +103,7 @@ def test_the_oldest_row_is_found_wherever_it_stands(tmp_path: Path) -> None:
         assert tables.oldest_us(PERFORMANCE) == NOW_US + min(first, 500 if first == 500 else 100)
 
 
+@pytest.mark.requirement("003:agg:unique-upsert")
 def test_rows_that_no_reader_tells_apart_become_one_for_each_bucket_and_group(
     store: Store,
 ) -> None:

@@ -35,6 +35,7 @@ def marks(store: Store) -> dict[str, int]:
     return {} if folds is None else folds.watermarks()
 
 
+@pytest.mark.requirement("001:arch:aggregation")
 @pytest.mark.requirement("time:rollup:levels", "004:dash:rollups", "004:test:rollups")
 def test_every_level_adds_up_to_the_raw_rows_folded_or_not(store: Store) -> None:
     clock = ManualClock()
@@ -128,6 +129,7 @@ def test_a_lost_state_is_found_again_in_the_tables(store: Store) -> None:
     assert_levels_are_raw(Store(store.uri))
 
 
+@pytest.mark.requirement("004:cfg:intervals")
 @pytest.mark.requirement("time:rollup:intervals", "002:config:intervals")
 def test_intervals_say_which_levels_are_kept() -> None:
     def names(*intervals: str) -> list[str]:

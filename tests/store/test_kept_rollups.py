@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
 from contextframe_monitoring.store.kept_rollups import KeptRollups
 
@@ -15,6 +16,7 @@ def unasked(_batch: int) -> int | None:
     raise AssertionError("nothing came since")
 
 
+@pytest.mark.requirement("004:api:caching")
 def test_rows_are_kept_until_a_later_batch_touches_their_time() -> None:
     kept = KeptRollups()
     kept.meet(3, "none", unasked)

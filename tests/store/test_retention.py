@@ -98,6 +98,7 @@ def test_a_keeper_that_dies_while_it_removes_counts_once(
     assert kept(store) == (4, 10, True)
 
 
+@pytest.mark.requirement("003:ok:history", "003:desc:historical", "001:arch:history")
 @pytest.mark.requirement("004:cfg:retention-by-type", "time:retention:levels")
 def test_each_table_and_each_level_keeps_its_own_days(store: Store, recorder: Recorder) -> None:
     for days_ago in (1, 5, 20, 200, 1_000, 4_000):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,6 +96,7 @@ def key_of(row: dict[str, Any], names: list[str]) -> tuple[Any, ...]:
     return tuple(row.get(name) for name in names)
 
 
+@pytest.mark.requirement("003:coll:batch-upsert", "003:agg:count")
 @LAW
 @given(RECORDS)
 def test_the_deltas_of_a_batch_add_up_to_its_rows(records: list[Record]) -> None:
@@ -137,6 +139,7 @@ def histogram_of(deltas: list[dict[str, Any]]) -> Counter[int]:
     return counts
 
 
+@pytest.mark.requirement("003:agg:table", "003:agg:type-key", "003:agg:time-bucket")
 @LAW
 @given(RECORDS)
 def test_every_group_has_one_delta_with_exactly_its_rows(records: list[Record]) -> None:
@@ -172,6 +175,7 @@ def test_every_group_has_one_delta_with_exactly_its_rows(records: list[Record]) 
         assert dict(zip(keyed, (row["count"] for row in mine), strict=True)) == expected
 
 
+@pytest.mark.requirement("003:agg:value")
 def test_money_beyond_what_a_double_counts_is_exact() -> None:
     odd = 2**53 + 1
     records = [

@@ -78,6 +78,7 @@ def store(tmp_path: Path) -> Store:
     return store_in(tmp_path)
 
 
+@pytest.mark.requirement("003:ok:sampling", "004:cfg:metric-sampling")
 @pytest.mark.requirement("time:rollup:sampled")
 def test_a_sampled_store_is_complete_and_its_rollups_count_everything(store: Store) -> None:
     keeper = keeper_of(store, MonitoringConfig(sample_rate=0.1))
