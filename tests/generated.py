@@ -91,7 +91,7 @@ RULE_KEYS = {
     "annotations": "texts: `summary`, `recommendation`, and what you like",
     "channels": "who is told; empty: as `[alerts]` says",
     "is_active": "false: it is not evaluated",
-    "filter": "only these rows, as in reports: `{ server = \"shop\" }`",
+    "filter": 'only these rows, as in reports: `{ server = "shop" }`',
     "group_by": "an alert for each of these, as in reports; up to three",
 }
 """What the source says by the names alone."""

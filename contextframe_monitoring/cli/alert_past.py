@@ -58,7 +58,13 @@ def history(
     table = _table("at", "alert", "what", "by", "message")
     for row in found.events:
         note = f" ({row.note})" if row.note else ""
-        cells = (to_the_second(row.at), row.alert_id, f"{row.action}{note}", row.actor or "-", row.message)
+        cells = (
+            to_the_second(row.at),
+            row.alert_id,
+            f"{row.action}{note}",
+            row.actor or "-",
+            row.message,
+        )
         table.add_row(*map(escape, cells))
     console.print(table)
     if found.more:
