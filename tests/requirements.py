@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.requirements_alerts import ALERTS
 from tests.requirements_cost import COST
 from tests.requirements_doors import DOORS
 from tests.requirements_export import EXPORT
@@ -45,6 +46,7 @@ SOURCES = {
     "doors": ("issue 3", DOORS),
     "time": ("issue 5", TIME),
     "cost": ("issue 4", COST),
+    "alerts": ("issue 6", ALERTS),
     "export": ("issue 7", EXPORT),
 }
 """First word of an id -> where its promises are made, and their table."""

@@ -19,6 +19,7 @@ from contextframe_monitoring.cli.options import (
     edge,
     print_json,
     settings,
+    to_the_second,
 )
 from contextframe_monitoring.core.channel_status import ChannelStatus
 
@@ -62,7 +63,7 @@ def _table(statuses: Sequence[ChannelStatus]) -> list[Table | str]:
             one.type,
             one.state,
             one.min_severity,
-            one.last_sent_at or "-",
+            to_the_second(one.last_sent_at or "-"),
             escape(one.fallback or "-"),
         )
     problems = [escape(f"{one.name}: {one.problem}") for one in statuses if one.problem]

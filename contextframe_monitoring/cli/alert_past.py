@@ -17,6 +17,7 @@ from contextframe_monitoring.cli.options import (
     edge,
     print_json,
     settings,
+    to_the_second,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +58,13 @@ def history(
     table = _table("at", "alert", "what", "by", "message")
     for row in found.events:
         note = f" ({row.note})" if row.note else ""
-        cells = (row.at, row.alert_id, f"{row.action}{note}", row.actor or "-", row.message)
+        cells = (
+            to_the_second(row.at),
+            row.alert_id,
+            f"{row.action}{note}",
+            row.actor or "-",
+            row.message,
+        )
         table.add_row(*map(escape, cells))
     console.print(table)
     if found.more:
@@ -158,7 +165,8 @@ def _print_statistics(found: AlertStatistics) -> None:
 
 def _print_backtest(found: BackTest) -> None:
     console.print(
-        f"{found.rule} would have fired {found.fired} time(s) from {found.start} to {found.end} "
+        f"{found.rule} would have fired {found.fired} time(s) from "
+        f"{to_the_second(found.start)} to {to_the_second(found.end)} "
         f"({found.evaluations:,} evaluations)",
         markup=False,
         highlight=False,
@@ -173,7 +181,8 @@ def _print_backtest(found: BackTest) -> None:
             "-" if value is None else f"{value:.6g}"
             for value in (row.worst_value, row.threshold_value)
         )
-        table.add_row(row.fired_at, row.resolved_at or "-", worst, bound, escape(group))
+        times = (to_the_second(row.fired_at), to_the_second(row.resolved_at or "-"))
+        table.add_row(*times, worst, bound, escape(group))
     if found.firings:
         console.print(table)
     if found.more:

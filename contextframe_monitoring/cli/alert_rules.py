@@ -35,7 +35,7 @@ FILE_BYTES_MAX = 1 << 20
 _FORMATS = ("table", "toml", "prometheus")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A rule, as listed.")]
 File = Annotated[
-    str, typer.Argument(metavar="FILE", help="TOML with [[alert_rules]]; -: standard input.")
+    str, typer.Argument(metavar="FILE", help="TOML with tables `alert_rules`; -: standard input.")
 ]
 
 

@@ -23,6 +23,7 @@ from contextframe_monitoring.cli.options import (
     edge,
     print_json,
     settings,
+    to_the_second,
 )
 from contextframe_monitoring.core.errors import InvalidError
 from contextframe_monitoring.core.queries import filters
@@ -311,7 +312,8 @@ def _print_alerts(report: AlertsReport) -> None:
         marks += [f"taken on by {row.acknowledged_by}"] if row.acknowledged_by else []
         marks += ["silent"] if row.silenced_until else []
         marks += ["held back"] if row.held_back_by else []
-        cells = (row.id, row.severity, ", ".join(marks), row.fired_at or row.created_at)
+        since = to_the_second(row.fired_at or row.created_at)
+        cells = (row.id, row.severity, ", ".join(marks), since)
         table.add_row(*map(escape, cells), escape(row.message))
     console.print(table)
     if report.more:

@@ -33,9 +33,7 @@ _ALWAYS = ("service", "version", "environment")
 Id = Annotated[
     str | None, typer.Option("--correlation-id", metavar="ID", help="Lines and rows of an id.")
 ]
-File = Annotated[
-    Path | None, typer.Option("--file", metavar="FILE", help="Default: [logging] file.")
-]
+File = Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Default: logging.file.")]
 Level = Annotated[
     str, typer.Option("--level", help="Lowest level: debug, info, warning, error, critical.")
 ]

@@ -69,6 +69,11 @@ def settings(store: str | None, config: str | None, **overrides: Any) -> Monitor
     return load_config(config, os.environ, store=store, **overrides)
 
 
+def to_the_second(moment: str) -> str:
+    """Return an ISO time as tables show it: `2026-11-20 20:46:18`, in the zone of the reports."""
+    return moment[:19].replace("T", " ")
+
+
 def print_json(text: str) -> None:
     """Print a JSON document as it is."""
     typer.echo(text)

@@ -50,6 +50,7 @@ async def test_an_application_raises_an_alert_with_its_data(monitor: Monitor, sc
     }  # fmt: skip
 
 
+@pytest.mark.requirement("alerts:rules:trigger")
 async def test_it_is_renewed_not_raised_twice_and_ends_when_nobody_renews_it(
     monitor: Monitor, scene: Scene
 ) -> None:
@@ -159,6 +160,7 @@ def _us(text: str) -> int:
     return to_us(dt.datetime.fromisoformat(text))
 
 
+@pytest.mark.requirement("alerts:rules:backtest")
 async def test_a_backtest_agrees_with_what_the_keeper_did(monitor: Monitor, scene: Scene) -> None:
     rule = {"name": "Cost", "signal": "cost", "threshold": 10, "window": "10m", "for": "3m"}
     await monitor.alerts.create_rule(rule)

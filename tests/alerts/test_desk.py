@@ -89,6 +89,7 @@ def test_a_silence_marks_alerts_at_once_and_ends(scene: Scene) -> None:
     assert [entry.action for entry in scene.desk.audit()] == ["silence.end", "silence.add"]
 
 
+@pytest.mark.requirement("alerts:life:windows")
 def test_a_maintenance_window_begins_and_ends_by_itself(scene: Scene) -> None:
     start = scene.clock.now_us() + 2 * MINUTE_US
     scene.desk.silence({"severity": "warning"}, start, start + 2 * MINUTE_US, "upgrade", ADA)

@@ -26,6 +26,7 @@ def kinds(sink: HttpSink) -> list[str]:
 
 
 @pytest.mark.requirement("003:alertmgr:send", "001:alerts:lifecycle", "000:ac2:slack-email")
+@pytest.mark.requirement("alerts:told:resolved")
 def test_an_alert_is_told_acknowledged_and_resolved_once_each(tmp_path: Path) -> None:
     with http_sink() as sink, smtp_sink() as mail:
         desk = Desk(
@@ -72,6 +73,7 @@ def test_nothing_happens_where_there_is_no_state_yet(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("000:alerts:dashboard-channel")
+@pytest.mark.requirement("alerts:told:channels")
 def test_a_dashboard_finds_the_notifications_in_the_store(tmp_path: Path) -> None:
     desk = Desk(tmp_path, {"wall": {"type": "dashboard"}})
     desk.fire("a")
@@ -96,6 +98,7 @@ def test_another_process_goes_on_where_the_first_ended(tmp_path: Path) -> None:
         assert kinds(sink) == ["firing", "resolved"]
 
 
+@pytest.mark.requirement("alerts:evaluator:many-groups")
 def test_ten_thousand_groups_that_fire_at_once_are_one_bounded_message(tmp_path: Path) -> None:
     with http_sink() as sink:
         desk = Desk(tmp_path, {"hook": hook(sink)}, environ=ENVIRON)
@@ -107,6 +110,7 @@ def test_ten_thousand_groups_that_fire_at_once_are_one_bounded_message(tmp_path:
         assert len(got.body) < 20_000
 
 
+@pytest.mark.requirement("alerts:told:hangs")
 def test_a_channel_that_hangs_delays_no_other_and_its_fallback_stands_in(tmp_path: Path) -> None:
     with http_sink() as stuck, http_sink() as fine, hanging() as stuck.before_answer:
         desk = Desk(
@@ -146,6 +150,7 @@ def test_a_late_success_counts_unless_it_was_told_since(tmp_path: Path) -> None:
         assert kinds(sink) == ["firing"]
 
 
+@pytest.mark.requirement("alerts:told:retry")
 def test_what_fails_is_tried_again_later_and_later(tmp_path: Path) -> None:
     with http_sink(Answer(500, "oops"), Answer(500), Answer(200)) as sink:
         desk = Desk(tmp_path, {"hook": hook(sink)}, environ=ENVIRON)
@@ -164,6 +169,7 @@ def test_what_fails_is_tried_again_later_and_later(tmp_path: Path) -> None:
     assert len(ids) == 1
 
 
+@pytest.mark.requirement("alerts:told:retry")
 def test_a_service_that_asks_for_patience_gets_it_and_is_not_down(tmp_path: Path) -> None:
     with http_sink(Answer(429, "slow down", {"Retry-After": "100"}), Answer()) as sink:
         desk = Desk(
@@ -182,6 +188,7 @@ def test_a_service_that_asks_for_patience_gets_it_and_is_not_down(tmp_path: Path
         assert desk.log.last(channel="wall") == []
 
 
+@pytest.mark.requirement("alerts:told:breaker")
 def test_a_channel_that_fails_is_down_and_comes_back_by_itself(tmp_path: Path) -> None:
     with http_sink(Answer(500)) as sink:
         desk = Desk(
@@ -203,6 +210,7 @@ def test_a_channel_that_fails_is_down_and_comes_back_by_itself(tmp_path: Path) -
         assert desk.log.last(channel="wall")[0].reason == "resolved"
 
 
+@pytest.mark.requirement("alerts:told:certificate")
 def test_a_certificate_that_nobody_vouches_for_is_said_and_the_others_are_told(
     tmp_path: Path,
 ) -> None:
@@ -259,6 +267,7 @@ def test_a_rule_that_names_an_unknown_channel_is_said_and_its_alert_told(tmp_pat
     assert len(desk.log.last(channel="wall")) == 1
 
 
+@pytest.mark.requirement("alerts:told:rate")
 def test_what_waits_for_the_hourly_limit_is_said(tmp_path: Path) -> None:
     wall = {"type": "dashboard", "notifications_per_hour_max": 2}
     desk = Desk(tmp_path, {"wall": wall}, group_by=["alert"])

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from contextframe_monitoring.store.alert_book import AlertBook
 from contextframe_monitoring.store.notification_log import NotificationLog
 from contextframe_monitoring.store.store import Store
@@ -35,6 +37,7 @@ def telling(store: Store, sink: HttpSink) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+@pytest.mark.requirement("alerts:told:kill")
 def test_a_kill_before_the_note_repeats_once_and_never_swallows(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
     engine = store.create()

@@ -27,6 +27,7 @@ def evaluated_us(scene: Scene) -> int:
     return last.at_us
 
 
+@pytest.mark.requirement("alerts:evaluator:interval")
 def test_it_evaluates_on_its_interval_whatever_the_wall_clock_does(tmp_path: Path) -> None:
     scene = Scene(tmp_path, COST, alerts={"evaluation_interval_seconds": 10})
     scene.tick()
@@ -67,6 +68,7 @@ def sink() -> Iterator[tuple[str, type[_Sink]]]:
     thread.join()
 
 
+@pytest.mark.requirement("alerts:evaluator:watchdog")
 def test_the_watchdog_is_called_after_every_evaluation(
     tmp_path: Path, sink: tuple[str, type[_Sink]]
 ) -> None:
@@ -133,6 +135,7 @@ def test_a_kill_before_the_alerts_are_written_loses_nothing(
     assert scene.standing() == {"HighCost": "firing"}
 
 
+@pytest.mark.requirement("alerts:evaluator:isolation")
 def test_a_slow_rule_is_reported_rests_and_harms_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,6 +201,7 @@ def test_losses_are_an_alert_until_the_window_has_passed(tmp_path: Path) -> None
     assert dataclasses.asdict(alert)["unit"] == "records"
 
 
+@pytest.mark.requirement("alerts:evaluator:many-groups")
 def test_very_many_groups_at_once_are_bounded_and_one_incident(tmp_path: Path) -> None:
     rule = {
         "name": "Many", "signal": "error_count", "threshold": 0, "group_by": ["agent"],

@@ -25,6 +25,7 @@ ERRORS = {
     "003:alertmgr:trigger",
     "003:ok:alerts-by-rule",
 )
+@pytest.mark.requirement("alerts:life:record")
 def test_ten_costs_above_the_threshold_raise_one_alert_that_says_it_all(tmp_path: Path) -> None:
     scene = Scene(tmp_path, {**COST, "annotations": {"summary": "spent {value}"}})
     for _ in range(10):
@@ -82,6 +83,7 @@ def test_what_did_not_last_leaves_no_trace(tmp_path: Path) -> None:
     assert (scene.alerts(), scene.state.book.memories()) == ([], {})
 
 
+@pytest.mark.requirement("alerts:evaluator:restart")
 def test_state_survives_a_restart_and_nothing_is_raised_twice(tmp_path: Path) -> None:
     scene = Scene(tmp_path, {**ERRORS, "for": "2m"})
     scene.call(5, agent="bad", status="error")
@@ -131,6 +133,7 @@ def test_state_survives_a_restart_and_nothing_is_raised_twice(tmp_path: Path) ->
 @pytest.mark.requirement(
     "003:alertmgr:error-rate", "003:alertmgr:response-time", "003:alertmgr:api-failure"
 )
+@pytest.mark.requirement("alerts:rules:signals")
 def test_every_signal_has_the_value_that_the_reports_have(
     tmp_path: Path, rule: dict[str, Any], value: float | None
 ) -> None:
@@ -156,6 +159,7 @@ def test_every_signal_has_the_value_that_the_reports_have(
         assert alert.actual == pytest.approx(value)
 
 
+@pytest.mark.requirement("alerts:evaluator:isolation")
 def test_a_failing_rule_harms_no_other_and_raises_its_own_alert(tmp_path: Path) -> None:
     scene = Scene(
         tmp_path, COST, {**COST, "name": "Broken", "group_by": ["tier"]}, alerts={
@@ -180,6 +184,7 @@ def test_a_failing_rule_leaves_its_alerts_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("000:alerts:critical-level", "000:alerts:warning-level")
+@pytest.mark.requirement("alerts:rules:inhibit")
 def test_a_critical_alert_holds_back_its_own_warning(tmp_path: Path) -> None:
     scene = Scene(
         tmp_path, COST, {**COST, "name": "VeryHighCost", "threshold": 200, "severity": "critical"}
@@ -209,6 +214,7 @@ def test_of_very_many_groups_the_worst_are_alerts_and_it_is_said(tmp_path: Path)
 
 
 @pytest.mark.requirement("001:alerts:correlation")
+@pytest.mark.requirement("alerts:life:incidents")
 def test_alerts_of_one_rule_over_many_groups_are_one_incident(tmp_path: Path) -> None:
     scene = Scene(tmp_path, ERRORS)
     for name in ("a", "b", "c"):
@@ -229,6 +235,7 @@ def test_a_rule_that_is_gone_resolves_its_alerts(tmp_path: Path) -> None:
     assert scene.state.book.memories() == {}
 
 
+@pytest.mark.requirement("alerts:rules:relative")
 def test_previous_and_baseline_are_what_was_before(tmp_path: Path) -> None:
     scene = Scene(
         tmp_path,
@@ -243,6 +250,7 @@ def test_previous_and_baseline_are_what_was_before(tmp_path: Path) -> None:
     assert bounds["Baseline"] == (20.0, pytest.approx(10 / 168 * 1.5))
 
 
+@pytest.mark.requirement("alerts:life:history")
 def test_what_happened_stands_in_the_history_once(tmp_path: Path) -> None:
     from contextframe_monitoring.store.snapshot import Snapshot
 

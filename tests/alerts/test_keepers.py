@@ -54,6 +54,7 @@ def manager(tmp_path: Path) -> AlertManager:
     return AlertManager(store, MonitoringConfig(store=store.uri), SystemClock())
 
 
+@pytest.mark.requirement("alerts:evaluator:kill")
 def test_keepers_that_are_killed_raise_each_alert_once(
     tmp_path: Path, manager: AlertManager
 ) -> None:

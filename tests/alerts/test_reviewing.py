@@ -37,6 +37,7 @@ def desk(tmp_path: Path) -> Desk:
 
 @pytest.mark.requirement("000:ac2:code-review", "000:config:sustained-hours")
 @pytest.mark.requirement("000:alerts:escalation-manager", "000:alerts:critical-level")
+@pytest.mark.requirement("alerts:told:review")
 def test_a_violation_that_goes_on_schedules_one_review(desk: Desk) -> None:
     events = Events()
     desk.another(record=events, explain=lambda about: [f"figures of {about}"])
@@ -73,6 +74,7 @@ def test_a_violation_that_goes_on_schedules_one_review(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("000:config:review-cooldown")
+@pytest.mark.requirement("alerts:told:review")
 def test_between_two_reviews_lies_the_cooldown(desk: Desk) -> None:
     events = Events()
     desk.another(record=events)

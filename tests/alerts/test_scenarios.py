@@ -45,6 +45,7 @@ def check(scene: Scene, expected: dict[str, Any], where: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+@pytest.mark.requirement("alerts:scenarios")
 def test_a_scenario(tmp_path: Path, file: Path) -> None:
     scenario = tomllib.loads(file.read_text(encoding="utf-8"))
     [(first, last)] = re.findall(r"(\d+)m\.\.(\d+)m", scenario["evaluate"])

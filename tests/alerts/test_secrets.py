@@ -47,6 +47,7 @@ def test_a_secret_that_is_not_there_is_named_by_its_place(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.requirement("alerts:told:secrets")
 def test_what_is_said_holds_no_part_of_a_secret() -> None:
     secrets = Secrets("channels.ops", {"URL": URL})
     secrets.read("url", Secret(env="URL"))

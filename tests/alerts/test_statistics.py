@@ -17,6 +17,7 @@ def fact(minute: int, alert: str, action: str, rule: str = "A", **more: str) -> 
 
 
 @pytest.mark.requirement("001:alerts:statistics")
+@pytest.mark.requirement("alerts:life:statistics")
 def test_counts_times_and_flapping() -> None:
     facts = [
         fact(0, "a1", "fired"),

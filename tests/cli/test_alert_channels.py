@@ -39,6 +39,7 @@ def config(tmp_path: Path) -> str:
     return config_file(tmp_path, HOOK)
 
 
+@pytest.mark.requirement("alerts:told:trial")
 def test_a_test_notification_goes_out_and_is_noted(
     tmp_path: Path, config: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_test_notification_goes_out_and_is_noted(
     assert (noted.outcome, noted.problem) == ("test", None)
 
 
+@pytest.mark.requirement("alerts:told:secrets")
 def test_what_fails_is_one_line_without_a_secret(
     config: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

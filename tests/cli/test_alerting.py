@@ -6,6 +6,8 @@ import json
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from contextframe_monitoring.alerts.rule_set import default_rules_text
 from tests.alerts.scene import Scene
 from tests.cli.command import run
@@ -30,6 +32,7 @@ def test_a_store_that_was_never_evaluated_says_so(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.requirement("alerts:life:acts")
 def test_the_life_of_an_alert_through_the_command(tmp_path: Path) -> None:
     store, alert_id = firing(tmp_path)
     listed = run("alerts", "list", "--store", store, "--json")
@@ -64,6 +67,7 @@ def test_an_alert_that_does_not_exist_is_named(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.requirement("alerts:life:silences")
 def test_a_silence_is_made_listed_and_ended(tmp_path: Path) -> None:
     store, _ = firing(tmp_path)
     made = run(
@@ -81,6 +85,7 @@ def test_a_silence_is_made_listed_and_ended(tmp_path: Path) -> None:
     assert run("alerts", "silence", "--store", store).stdout == "nothing is silent\n"
 
 
+@pytest.mark.requirement("alerts:rules:defaults")
 def test_the_default_rules_are_shown_as_toml_as_they_are(tmp_path: Path) -> None:
     assert run("alerts", "rules", "--defaults").stdout == default_rules_text()
     written = run("alerts", "rules", "--format", "toml", "--store", str(tmp_path / "s")).stdout
@@ -91,6 +96,7 @@ def test_the_default_rules_are_shown_as_toml_as_they_are(tmp_path: Path) -> None
     ]  # fmt: skip
 
 
+@pytest.mark.requirement("alerts:rules:command")
 def test_rules_are_made_changed_switched_and_taken_away(tmp_path: Path) -> None:
     store = ("--store", str(tmp_path / "store"))
     file = tmp_path / "rules.toml"
@@ -151,6 +157,7 @@ def test_history_statistics_and_a_test_alert(tmp_path: Path) -> None:
     assert run("alerts", "statistics", *store).stdout.startswith("1 fired (1 critical), 1 taken on")
 
 
+@pytest.mark.requirement("alerts:rules:backtest")
 def test_a_backtest_through_the_command(tmp_path: Path) -> None:
     import time
 

@@ -99,6 +99,7 @@ def test_reports_and_metrics_are_subjects(store: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals there")
+@pytest.mark.requirement("export:files:progress")
 def test_a_person_sees_how_far_an_export_is(store: str, tmp_path: Path) -> None:
     import pty
 

@@ -46,6 +46,7 @@ def answered(folder: Path, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("004:ac:correlation", "004:log:trace-services")
+@pytest.mark.requirement("export:logs:command")
 def test_one_id_shows_its_lines_and_its_rows(folder: Path) -> None:
     found = answered(folder, "--correlation-id", "job-1")
     assert [line["message"] for line in found["lines"]] == ["order.seen"]

@@ -63,6 +63,7 @@ def _series(file: Path) -> tuple[float, Floats]:
     ["ec2_cpu_utilization_825cc2", "ec2_request_latency_system_failure", "art_flatline"],
 )
 @pytest.mark.requirement("001:future:ml-anomaly", "002:future:anomaly")
+@pytest.mark.requirement("alerts:rules:anomaly")
 def test_the_labelled_windows_are_hit_and_nothing_outside(shared_data: Path, name: str) -> None:
     folder = shared_data / "timeseries"
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))[f"{name}.csv"]
@@ -90,6 +91,7 @@ def _clock(days: int) -> Floats:
     ],
     ids=["flat", "zero", "sine", "day and night", "a daily job", "an hourly job"],
 )
+@pytest.mark.requirement("alerts:rules:anomaly-silent")
 def test_flat_and_clean_periodic_series_are_silent(values: Floats) -> None:
     assert fired(values) == []
 

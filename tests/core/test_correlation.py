@@ -58,6 +58,7 @@ def test_without_an_id_each_block_gets_one_of_its_own_that_is_a_trace_id_too() -
 
 
 @pytest.mark.requirement("004:test:correlation")
+@pytest.mark.requirement("export:logs:propagated")
 async def test_the_id_goes_into_tasks_and_threads_and_by_carried_into_bare_ones() -> None:
     seen: dict[str, str | None] = {}
 
@@ -97,6 +98,7 @@ async def test_requests_side_by_side_never_see_each_others_id() -> None:
     assert all(name == bound for name, bound in seen)
 
 
+@pytest.mark.requirement("export:logs:origin")
 def test_trace_context_wins_over_the_header_and_what_is_not_allowed_is_nothing() -> None:
     assert id_from(TRACEPARENT, "mine") == TRACE_ID
     assert id_from("00-bad", "mine") == "mine"

@@ -17,6 +17,7 @@ HOUR = 3600
 
 
 @pytest.mark.requirement("001:alerts:correlation", "003:ok:dedup")
+@pytest.mark.requirement("alerts:told:grouping")
 def test_alerts_that_fire_together_are_one_notification_after_the_wait() -> None:
     world = World()
     world.fire("a", incident_id="i")
@@ -36,6 +37,7 @@ def test_groups_are_told_apart() -> None:
     assert world.heard() == ["ops first: a c", "ops first: b"]
 
 
+@pytest.mark.requirement("alerts:told:grouping")
 def test_what_joins_a_group_later_waits_for_the_interval() -> None:
     world = World(group_by=["rule"])
     world.fire("a")
@@ -47,6 +49,7 @@ def test_what_joins_a_group_later_waits_for_the_interval() -> None:
 
 
 @pytest.mark.requirement("000:alerts:throttling", "000:prio:alert-fatigue")
+@pytest.mark.requirement("alerts:told:grouping")
 def test_what_goes_on_is_repeated_seldom_and_not_once_somebody_has_acknowledged_it() -> None:
     world = World(group_wait_seconds=0)
     world.fire("a")
@@ -165,6 +168,7 @@ def test_an_alert_that_is_acknowledged_before_anybody_was_told_is_told_and_then_
 
 
 @pytest.mark.requirement("001:alerts:escalation", "000:ext:custom-escalation")
+@pytest.mark.requirement("alerts:told:escalation")
 def test_an_alert_that_nobody_acknowledges_climbs_the_chain() -> None:
     steps = [
         {"after_seconds": 900, "channels": ["boss"]},
@@ -189,6 +193,7 @@ def test_an_alert_that_nobody_acknowledges_climbs_the_chain() -> None:
     ]
 
 
+@pytest.mark.requirement("alerts:told:escalation")
 def test_an_alert_that_is_acknowledged_in_time_does_not_escalate() -> None:
     steps = [{"after_seconds": 900, "channels": ["boss"]}]
     channels = made_channels(ops={}, boss={})

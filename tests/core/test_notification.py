@@ -28,6 +28,7 @@ from tests.core.delivered import made_alert
 
 
 @pytest.mark.requirement("000:alerts:trigger-multi-channel", "000:ac2:analytics-in-alert")
+@pytest.mark.requirement("alerts:told:contents")
 def test_an_alert_is_told_with_figures_a_recommendation_and_links() -> None:
     said = with_analytics(notification(), ["cost: $600.0000 of late", "a: $400 (66 %)"])
     assert said.title == "[FIRING: warning] HighDailyCost: cost of 1d is 600 USD, above 500"
@@ -81,6 +82,7 @@ def test_a_rule_s_own_words_are_said() -> None:
 
 
 @pytest.mark.requirement("000:sec:aggregate-notifications")
+@pytest.mark.requirement("alerts:told:contents")
 def test_what_an_application_gave_with_its_alert_is_not_sent_on() -> None:
     said = notification(details={"prompt": "the whole prompt", "query": "select secrets"})
     assert "the whole prompt" not in json.dumps(as_json(said))

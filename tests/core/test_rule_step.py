@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,10 +62,12 @@ def test_between_the_thresholds_it_stays_as_it_is() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.requirement("alerts:evaluator:clock")
 def test_a_clock_that_jumps_ahead_makes_nothing_fire_early() -> None:
     assert run(["met", "met", "met"], hold=10, minutes=[0, 500, 501]) == ["pending", "none", "none"]
 
 
+@pytest.mark.requirement("alerts:evaluator:clock")
 def test_a_clock_that_goes_back_takes_nothing_away() -> None:
     found = run(["met", "met", "met", "met"], hold=2, minutes=[10, 11, 5, 6])
     assert found == ["pending", "none", "none", "fired"]

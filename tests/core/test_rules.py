@@ -26,6 +26,7 @@ COST: dict[str, Any] = {"name": "HighDailyCost", "signal": "cost", "threshold": 
 
 
 @pytest.mark.requirement("001:rules:configurable", "003:rtab:name", "003:rtab:threshold")
+@pytest.mark.requirement("alerts:rules:model")
 def test_the_rule_of_the_design_is_read() -> None:
     text = """
     [[alert_rules]]
@@ -98,6 +99,7 @@ def test_the_rule_of_the_design_is_read() -> None:
         ({"count_min": 0}, "count_min = 0 is not allowed"),
     ],
 )  # fmt: skip
+@pytest.mark.requirement("alerts:rules:templates", "alerts:rules:bad")
 def test_a_bad_rule_is_refused_with_its_name_and_key(changes: dict[str, Any], message: str) -> None:
     table = {key: value for key, value in {**COST, **changes}.items() if value is not None}
     with pytest.raises(MonitoringError) as found:
@@ -176,6 +178,7 @@ def test_a_rule_written_as_toml_is_read_back(
 @pytest.mark.requirement(
     "003:rtab:type", "003:rtab:condition", "003:rtab:time-window", "003:rtab:channels"
 )
+@pytest.mark.requirement("alerts:rules:seed-words")
 def test_the_words_of_the_statistics_seed_mean_rules(
     table: dict[str, Any], meant: dict[str, Any]
 ) -> None:

@@ -28,6 +28,7 @@ def test_above_means_more_than_the_threshold_and_below_less() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.requirement("alerts:rules:recovery")
 def test_between_threshold_and_recovery_nothing_changes() -> None:
     found = rule(recovery_threshold=80)
     bound = bound_of(found, None)
@@ -56,6 +57,7 @@ def test_a_share_of_a_fifth_above_its_target_meets_the_warning(share: float, ver
 
 
 @pytest.mark.parametrize("relative_to", ["baseline", "previous"])
+@pytest.mark.requirement("alerts:rules:relative")
 def test_a_relative_rule_is_held_against_its_reference(relative_to: str) -> None:
     found = rule(threshold=0.5, relative_to=relative_to)
     assert bound_of(found, 200.0) == Bound(300.0, 300.0)

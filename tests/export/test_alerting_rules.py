@@ -48,6 +48,7 @@ def promtool(*arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.requirement("alerts:prometheus:rules")
 def test_promtool_takes_every_rule(tmp_path: Path) -> None:
     file = tmp_path / "rules.yml"
     text = alerting_rules(RULES)
@@ -120,6 +121,7 @@ tests:
 """
 
 
+@pytest.mark.requirement("alerts:prometheus:equal")
 def test_the_exported_rules_fire_as_ours_would(tmp_path: Path) -> None:
     tables = [
         {

@@ -11,6 +11,7 @@ import math
 from decimal import Decimal
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ def test_floats_read_back_exactly_and_what_is_no_number_is_null_in_json(
 
 
 @given(NANOS)
+@pytest.mark.requirement("export:files:exact")
 def test_money_is_the_exact_decimal_with_at_most_nine_places(nanos: list[int | None]) -> None:
     batch = pa.RecordBatch.from_pydict(
         {
@@ -89,6 +91,7 @@ def test_money_is_the_exact_decimal_with_at_most_nine_places(nanos: list[int | N
 
 
 @given(st.lists(st.none() | st.integers(0, 253_402_300_799_999_999), max_size=20))
+@pytest.mark.requirement("export:files:exact")
 def test_times_are_iso_8601_with_offset_and_every_microsecond(times: list[int | None]) -> None:
     column = pa.array(times, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
     epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

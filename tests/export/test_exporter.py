@@ -160,6 +160,7 @@ def test_a_broken_store_is_the_stores_error_and_leaves_no_file(
 @pytest.mark.requirement("export:files:whole")
 @pytest.mark.skipif(sys.platform == "win32", reason="no small disks there")
 @pytest.mark.parametrize("name", ["csv", "json", "parquet", "arrow"])
+@pytest.mark.requirement("export:files:full-disk")
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(
     filled: Filled, exporter: MetricsExporter, tmp_path: Path, name: str
 ) -> None:

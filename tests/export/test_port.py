@@ -49,6 +49,7 @@ def config(tmp_path: Path) -> MonitoringConfig:
     "002:config:prometheus-enabled",
     "002:config:prometheus-port",
 )
+@pytest.mark.requirement("export:prometheus:port", "export:prometheus:whole-store")
 def test_a_keeper_serves_the_metrics_of_the_whole_store(config: MonitoringConfig) -> None:
     with Monitor.open(config, name="app") as monitor:
         with monitor.performance.operation("tools/call", "add"):
@@ -83,6 +84,7 @@ def test_a_port_that_is_taken_harms_nothing_and_is_said(config: MonitoringConfig
         keeper.release()
 
 
+@pytest.mark.requirement("export:port:taken")
 def test_two_exporters_on_one_port_is_a_clear_error() -> None:
     first = MetricsPort(lambda _accept: ("text/plain", b""), 0)
     try:

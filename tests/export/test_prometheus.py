@@ -97,6 +97,7 @@ def test_no_series_stands_twice(tmp_path: Path) -> None:
 @pytest.mark.requirement(
     "004:dash:exposition", "004:dash:counter-gauge", "004:dash:histogram", "002:order:exporter"
 )
+@pytest.mark.requirement("export:prometheus:names")
 def test_names_and_units_are_those_of_the_conventions(tmp_path: Path) -> None:
     text = exposed(examples(tmp_path)).text()
     kinds = dict(line.split()[2:] for line in text.splitlines() if line.startswith("# TYPE"))
@@ -231,6 +232,7 @@ def test_any_names_and_labels_are_valid_unique_and_escaped(
         assert families == list(theirs)
 
 
+@pytest.mark.requirement("export:labels:hostile")
 def test_hostile_labels_come_back_printable_and_whole(filled: Filled) -> None:
     hostile = 'a"b\\c\nd\0e\u2028' + "x" * 10_000
     filled.drain(operation(target=hostile))

@@ -47,6 +47,7 @@ def samples(folder: Path) -> list[tuple[str, float, str, str | None]]:
 
 
 @pytest.mark.requirement("002:perf:resource-utilization", "004:perf:cpu-memory")
+@pytest.mark.requirement("export:resources:sampled")
 def test_a_sample_is_metrics_under_opentelemetrys_names(monitor: Monitor, tmp_path: Path) -> None:
     figures = iter([FIGURES, ProcessFigures(cpu_seconds=2.0, threads=5)])
     clock = ManualClock()
@@ -137,6 +138,7 @@ async def test_sampling_lasts_as_long_as_its_block_and_leaves_errors_as_they_are
             monitor.sampling(every_seconds=0)
 
 
+@pytest.mark.requirement("export:resources:sampled")
 async def test_no_thread_and_no_sample_comes_unasked(monitor: Monitor, tmp_path: Path) -> None:
     threads = threading.active_count()
     with monitor.performance.operation("tool_call"):

@@ -17,6 +17,7 @@ from tests.support import recorded
 
 
 @pytest.mark.requirement("004:log:business-events", "004:log:timings")
+@pytest.mark.requirement("export:logs:event")
 def test_a_block_is_recorded_and_logged_with_its_duration_and_outcome(tmp_path: Path) -> None:
     clock = ManualClock()
     given: Any = {"category": "auto", "attributes": {"region": "eu"}, "user_id": "u"}

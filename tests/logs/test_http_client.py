@@ -46,6 +46,7 @@ def seen(folder: Path) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.requirement("004:log:trace-services", "004:perf:external-calls")
+@pytest.mark.requirement("export:logs:http-client")
 def test_calls_are_outgoing_operations_and_carry_the_id_on(tmp_path: Path) -> None:
     with logging_monitor(tmp_path) as monitor:
         transport = httpx2.MockTransport(answer)

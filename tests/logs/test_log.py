@@ -31,6 +31,7 @@ NOW = dt.datetime.fromtimestamp(NOW_US / 1e6, dt.UTC).strftime("%Y-%m-%dT%H:%M:%
     "001:obs:structured-logs", "004:log:enhance", "004:log:json-format", "004:log:structlog",
     "004:log:service-context", "004:log:user-context", "004:ac:correlation",
 )  # fmt: skip
+@pytest.mark.requirement("export:logs:lines")
 def test_a_line_holds_who_when_what_and_the_ids_that_are_bound(tmp_path: Path) -> None:
     with logging_monitor(
         tmp_path, clock=ManualClock(), environment="staging", logging={"service_version": "1.4"}
@@ -69,6 +70,7 @@ def test_ids_that_a_logger_was_told_itself_stand_with_the_others(tmp_path: Path)
         (None, ["info", "error"]),
     ],
 )
+@pytest.mark.requirement("export:logs:levels")
 def test_the_level_is_the_environments(
     tmp_path: Path, environment: str | None, expected: list[str]
 ) -> None:
@@ -80,6 +82,7 @@ def test_the_level_is_the_environments(
     assert messages_of(tmp_path) == expected
 
 
+@pytest.mark.requirement("export:logs:redaction")
 def test_secrets_are_masked_in_every_depth(tmp_path: Path) -> None:
     with logging_monitor(tmp_path) as monitor:
         get_logger("x", monitor=monitor).info(
@@ -134,6 +137,7 @@ def test_an_errors_text_is_said_only_where_that_is_wanted_and_then_masked(tmp_pa
     }  # fmt: skip
 
 
+@pytest.mark.requirement("export:logs:redaction")
 def test_a_stack_is_bounded_and_says_how_much_is_left_out(tmp_path: Path) -> None:
     def deep(left: int) -> None:
         if not left:
@@ -159,6 +163,7 @@ def test_errors_of_a_group_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("004:log:sampling", "004:log:perf-sampling")
+@pytest.mark.requirement("export:logs:sampling")
 def test_lines_are_sampled_by_request_and_errors_never(tmp_path: Path) -> None:
     rates = {"request.": 0.2, "request.kept": 1.0, "noise": 0.0}
     with logging_monitor(tmp_path, logging={"sample_rates": rates}) as monitor:

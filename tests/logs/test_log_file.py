@@ -44,6 +44,7 @@ def written(path: Path) -> list[bytes]:
 
 @pytest.mark.requirement("004:log:retention")
 @pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.requirement("export:logs:rotation")
 def test_a_file_that_has_grown_is_set_aside_and_no_line_is_lost(
     path: Path, clock: ManualClock, compress: bool
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_file_of_an_earlier_day_is_set_aside(path: Path, clock: ManualClock) -
 
 
 @pytest.mark.requirement("004:log:retention")
+@pytest.mark.requirement("export:logs:rotation")
 def test_files_expire_after_their_days_and_beyond_their_number(
     path: Path, clock: ManualClock
 ) -> None:

@@ -115,6 +115,7 @@ async def test_everything_of_a_request_carries_the_id_that_it_brought(tmp_path: 
 
 @pytest.mark.requirement("004:log:id-strategy")
 @pytest.mark.parametrize(("strategy", "length"), [("trace", 32), ("uuid", 36), ("none", 0)])
+@pytest.mark.requirement("export:logs:origin")
 async def test_how_an_id_is_made_is_a_setting(tmp_path: Path, strategy: str, length: int) -> None:
     with logging_monitor(tmp_path, logging={"correlation_ids": strategy}) as monitor:
         async with client_of(shop(monitor)) as client:
@@ -122,6 +123,7 @@ async def test_how_an_id_is_made_is_a_setting(tmp_path: Path, strategy: str, len
     assert len(answer.text) == len(answer.headers.get("x-correlation-id", "")) == length
 
 
+@pytest.mark.requirement("export:logs:asgi")
 async def test_a_request_is_an_operation_with_its_route_and_how_it_ended(tmp_path: Path) -> None:
     with logging_monitor(tmp_path) as monitor:
         async with client_of(shop(monitor, quiet=("/drip",))) as client:
@@ -161,6 +163,7 @@ async def test_a_request_has_a_line_with_its_duration_and_an_error_its_stack(
     assert "hunter2" not in (tmp_path / "app.log").read_text()
 
 
+@pytest.mark.requirement("export:logs:private", "003:ptab:ip-address", "003:ptab:user-agent")
 async def test_address_and_user_agent_are_stored_only_when_asked_for(tmp_path: Path) -> None:
     with logging_monitor(tmp_path) as monitor:
         for options in ({}, {"address": True, "user_agent": True}):

@@ -16,6 +16,7 @@ from tests.support import operations
 
 
 @pytest.mark.requirement("004:perf:database")
+@pytest.mark.requirement("export:logs:sql")
 def test_statements_are_outgoing_operations_by_verb_and_shape(tmp_path: Path) -> None:
     with logging_monitor(tmp_path) as monitor, correlation("job-1"):
         engine = watch_sql_engine(sa.create_engine("sqlite://"), monitor)

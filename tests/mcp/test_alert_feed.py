@@ -97,6 +97,7 @@ def serving(app: Monitor) -> MCPServer:
 
 
 @pytest.mark.parametrize("era", ERAS)
+@pytest.mark.requirement("alerts:agents:subscribe")
 async def test_a_subscriber_to_all_hears_of_every_change(app: Monitor, era: Any) -> None:
     async with subscriber(serving(app), era, ALERTS) as (client, heard):
         alert_id = await app.alerts.trigger_alert(RULE)
@@ -110,6 +111,7 @@ async def test_a_subscriber_to_all_hears_of_every_change(app: Monitor, era: Any)
 
 
 @pytest.mark.parametrize("era", ERAS)
+@pytest.mark.requirement("alerts:agents:subscribe")
 async def test_a_subscriber_to_one_alert_hears_of_that_one_only(app: Monitor, era: Any) -> None:
     one, other = [await app.alerts.trigger_alert({**RULE, "name": name}) for name in ("a", "b")]
     async with subscriber(serving(app), era, f"{ALERTS}/{one}") as (_, heard):
@@ -242,6 +244,7 @@ async def never_reads(server: MCPServer, era: Any) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("era", ERAS)
+@pytest.mark.requirement("alerts:agents:thousand")
 async def test_a_slow_subscriber_is_dropped_and_hurts_nobody(app: Monitor, era: Any) -> None:
     fed = Fed(app, send_seconds_max=0.1)
     async with (
@@ -261,6 +264,7 @@ async def test_a_slow_subscriber_is_dropped_and_hurts_nobody(app: Monitor, era: 
         assert fed.subscribers == 2
 
 
+@pytest.mark.requirement("alerts:agents:thousand")
 async def test_a_thousand_subscribers_are_told(app: Monitor) -> None:
     fed = Fed(app)
     told = anyio.Event()
@@ -342,6 +346,7 @@ async def served(transport: str, era: Any, store: str, config: str) -> AsyncIter
 
 @pytest.mark.parametrize("transport", ["stdio", "http"])
 @pytest.mark.parametrize("era", ERAS)
+@pytest.mark.requirement("alerts:agents:every-process", "alerts:agents:in-time")
 async def test_a_fact_reaches_a_subscriber_of_a_process_that_keeps_nothing(
     tmp_path: Path, transport: str, era: Any
 ) -> None:

@@ -73,6 +73,7 @@ async def test_the_text_leads_with_how_many_fire(app: Monitor, era: Any) -> None
 
 
 @pytest.mark.requirement("003:alertsapi:severity", "003:alertsapi:status")
+@pytest.mark.requirement("alerts:agents:get")
 async def test_alerts_are_filtered(app: Monitor, era: Any) -> None:
     ids = await fire(app, 3)
     await fire(app, 1, severity="critical", name="worse")
@@ -91,6 +92,7 @@ async def test_alerts_are_filtered(app: Monitor, era: Any) -> None:
     assert await rules(since=3, status="active") == ["worse"]
 
 
+@pytest.mark.requirement("alerts:agents:cursor")
 async def test_a_pull_cursor_gives_each_change_once(app: Monitor, era: Any) -> None:
     ids = await fire(app, 5)
     seen, arguments = [], {"limit": 2, "since": 0, "status": "all"}
@@ -140,6 +142,7 @@ async def test_a_wrong_question_is_answered_with_what_is_allowed(
     assert message in result.content[0].text
 
 
+@pytest.mark.requirement("alerts:life:audit")
 async def test_an_agent_takes_an_alert_on_and_comments_and_is_audited(
     app: Monitor, era: Any
 ) -> None:
@@ -159,6 +162,7 @@ async def test_an_agent_takes_an_alert_on_and_comments_and_is_audited(
 
 
 @pytest.mark.parametrize("action", ["silence", "resolve", "reopen"])
+@pytest.mark.requirement("alerts:agents:update")
 async def test_an_agent_may_not_mute_an_alert(app: Monitor, era: Any, action: str) -> None:
     [alert_id] = await fire(app)
     result = await call(app, era, "update_alert", alert_id=alert_id, action=action, comment="why")
@@ -174,6 +178,7 @@ async def test_an_agent_may_not_mute_an_alert(app: Monitor, era: Any, action: st
 
 
 @pytest.mark.requirement("001:alerts:lifecycle")
+@pytest.mark.requirement("alerts:agents:update")
 async def test_an_agent_with_the_right_silences_resolves_and_reopens(
     tmp_path: Path, era: Any
 ) -> None:
@@ -220,6 +225,7 @@ async def test_an_alert_that_is_not_there_is_said(app: Monitor, era: Any) -> Non
     assert "alert 'a-0' does not exist" in result.content[0].text
 
 
+@pytest.mark.requirement("alerts:agents:banner")
 async def test_a_banner_rides_on_our_answers_while_something_fires(app: Monitor, era: Any) -> None:
     async with Client(serving(app), mode=era) as client:
 
@@ -245,6 +251,7 @@ async def test_a_silent_alert_is_not_in_the_banner(app: Monitor, era: Any) -> No
     assert BANNER_KEY not in (result.meta or {})
 
 
+@pytest.mark.requirement("alerts:agents:quoted")
 async def test_an_instruction_in_a_name_reaches_an_agent_quoted(app: Monitor, era: Any) -> None:
     await app.alerts.trigger_alert(
         {**RULE, "name": "errors", "group_by": ["tool"]}, {"value": 0.5, "tool": HOSTILE}
@@ -265,6 +272,7 @@ def _first_id(result: Any) -> str:
     return str(result.structured_content["alerts"][0]["id"])
 
 
+@pytest.mark.requirement("alerts:agents:resources")
 async def test_alerts_are_resources(app: Monitor, era: Any) -> None:
     [alert_id] = await fire(app)
     async with Client(serving(app), mode=era) as client:

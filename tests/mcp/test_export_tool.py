@@ -82,6 +82,7 @@ def csv_files(folder: Path) -> list[Path]:
 
 @pytest.mark.requirement("spine:serve:export-folder")
 @pytest.mark.parametrize("file", ["../outside.csv", "/outside.csv", "a/../../outside.csv", ""])
+@pytest.mark.requirement("export:tool:folder")
 async def test_no_file_is_written_anywhere_else(
     monitor: Monitor, era: Any, file: str, tmp_path: Path
 ) -> None:

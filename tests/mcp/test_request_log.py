@@ -61,6 +61,7 @@ async def ids_told(server: MCPServer, mode: str, metas: list[dict[str, Any]]) ->
 
 @pytest.mark.requirement("004:log:correlation-middleware", "004:test:correlation")
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.requirement("export:logs:propagated")
 async def test_what_a_message_caused_carries_its_id(tmp_path: Path, mode: str) -> None:
     metas = [{"traceparent": TRACEPARENT, "correlationId": "x"}, {"correlationId": "job-1"}, {}]
     with logging_monitor(tmp_path) as monitor:
@@ -82,6 +83,7 @@ async def test_what_a_message_caused_carries_its_id(tmp_path: Path, mode: str) -
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.requirement("export:logs:propagated")
 async def test_an_application_hands_its_id_to_the_servers_that_it_calls(
     tmp_path: Path, mode: str
 ) -> None:
@@ -124,6 +126,7 @@ async def test_an_id_that_is_bound_around_a_server_in_memory_goes_with_its_messa
 
 @pytest.mark.requirement("004:log:timings", "004:log:error-detail")
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.requirement("export:logs:requests")
 async def test_each_request_has_a_line_and_what_failed_its_stack(tmp_path: Path, mode: str) -> None:
     with logging_monitor(tmp_path, logging={"sample_rates": {"request.": 0.0}}) as monitor:
         server = instrument(high_toy(), monitor)
@@ -246,6 +249,7 @@ def configured(folder: Path, where: str) -> Path:
 
 @pytest.mark.parametrize("to_file", [True, False])
 @pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.requirement("export:logs:stdio")
 def test_on_stdio_nothing_but_the_protocol_goes_to_standard_output(
     tmp_path: Path, ours: bool, to_file: bool
 ) -> None:

@@ -49,6 +49,7 @@ def text(result: Any) -> str:
     return str(result.content[0].text).removeprefix("Error executing tool manage_alert_rules: ")
 
 
+@pytest.mark.requirement("alerts:rules:tools")
 async def test_rules_are_made_changed_switched_and_deleted(admin: Monitor) -> None:
     made = await manage(admin, "create", rule=RULE)
     assert text(made) == "many errors is made"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from contextframe_monitoring.core.status import AlertingStatus, StatusReport
 from contextframe_monitoring.query.health import status_report
 from tests.alerts.scene import Scene
@@ -17,6 +19,7 @@ def status(scene: Scene) -> StatusReport:
     return status_report(scene.store, scene.config, scene.clock.now_us())
 
 
+@pytest.mark.requirement("alerts:evaluator:status")
 def test_status_says_when_rules_were_evaluated_by_whom_and_what_fires(tmp_path: Path) -> None:
     scene = Scene(tmp_path, COST)
     scene.spend(150.0)
@@ -37,6 +40,7 @@ def test_status_says_when_rules_were_evaluated_by_whom_and_what_fires(tmp_path: 
     assert [finding.problem for finding in found.findings] == []
 
 
+@pytest.mark.requirement("alerts:evaluator:status")
 def test_status_warns_when_nobody_evaluates(tmp_path: Path) -> None:
     scene = Scene(tmp_path, COST)
     scene.store.create()

@@ -66,6 +66,7 @@ async def test_what_opentelemetry_tells_keeps_its_own_ids(tmp_path: Path) -> Non
 
 @pytest.mark.requirement("002:perf:resource-utilization", "004:log:trace-services")
 @pytest.mark.parametrize("era", ["auto", "legacy"])
+@pytest.mark.requirement("export:resources:sampled")
 async def test_serve_samples_itself_and_logs_both_layers_with_one_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, era: Any
 ) -> None:

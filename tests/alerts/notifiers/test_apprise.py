@@ -16,6 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
 TABLE = {"type": "apprise", "url": {"env": "URL"}}
 
 
+@pytest.mark.requirement("alerts:told:channels")
 def test_a_notification_goes_to_a_service_of_apprise() -> None:
     said = notification(severity="error")
     with http_sink() as sink:

@@ -40,6 +40,8 @@ def problem(found: dict[str, Any], environ: dict[str, str] | None = None) -> str
     "003:alertmgr:email",
     "003:dep:smtp-sms",
 )
+@pytest.mark.requirement("alerts:told:channels")
+@pytest.mark.requirement("000:dep:delivery")
 def test_a_notification_is_one_mail_to_all_recipients() -> None:
     said = notification(severity="critical")
     with smtp_sink() as sink:
@@ -59,6 +61,7 @@ def test_a_notification_is_one_mail_to_all_recipients() -> None:
     assert "What to do: " in body.get_content()
 
 
+@pytest.mark.requirement("alerts:told:some-recipients")
 def test_one_refused_recipient_of_several_is_told_of_and_the_others_get_it() -> None:
     with smtp_sink() as sink:
         sink.refused["b@example.org"] = "550 no such user"

@@ -13,6 +13,7 @@ from contextframe_monitoring.core.notification import as_json
 from tests.alerts.said import notification, notifier
 
 
+@pytest.mark.requirement("alerts:told:channels")
 def test_a_notification_is_one_line_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "notifications.jsonl"
     said = notification()

@@ -14,6 +14,7 @@ ENVIRON = {"KEY": "R0123456789"}
 
 
 @pytest.mark.requirement("001:alerts:pagerduty")
+@pytest.mark.requirement("alerts:told:channels")
 def test_an_incident_is_triggered_acknowledged_and_resolved_under_one_key() -> None:
     with http_sink(Answer(202)) as sink:
         table = {"type": "pagerduty", "routing_key": {"env": "KEY"}, "url": sink.url}

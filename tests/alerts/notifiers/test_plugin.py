@@ -49,6 +49,7 @@ def table(name: str, room: str) -> dict[str, object]:
 
 @pytest.mark.usefixtures("_plugin")
 @pytest.mark.requirement("000:ext:channel-plugins", "001:arch:plugins")
+@pytest.mark.requirement("alerts:told:plugin")
 def test_another_package_brings_a_channel_by_entry_point(tmp_path: Path) -> None:
     room = tmp_path / "room"
     found = notifier(table("matrix", str(room)), {"TOKEN": "s3cret-token"})

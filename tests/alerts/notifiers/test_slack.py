@@ -13,6 +13,8 @@ TABLE = {"type": "slack", "url": {"env": "URL"}}
 
 
 @pytest.mark.requirement("001:alerts:slack", "000:alerts:slack", "000:test:mock-channels")
+@pytest.mark.requirement("alerts:told:channels")
+@pytest.mark.requirement("000:dep:delivery", "001:test:isolation")
 def test_a_notification_is_one_message_to_the_webhook() -> None:
     with http_sink() as sink:
         said = notification()

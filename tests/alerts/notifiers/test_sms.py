@@ -28,6 +28,7 @@ def table(sink: HttpSink, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("001:alerts:sms", "003:alertmgr:sms")
+@pytest.mark.requirement("alerts:told:channels")
 def test_twilio_gets_one_message_for_each_number() -> None:
     with http_sink(Answer(201)) as sink:
         found = notifier(table(sink, account="AC1"), ENVIRON)

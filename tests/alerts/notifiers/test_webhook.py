@@ -16,6 +16,7 @@ ENVIRON = {"KEY": "shared-key", "TOKEN": "bearer-token"}
 
 
 @pytest.mark.requirement("001:alerts:webhook", "003:alertmgr:webhook")
+@pytest.mark.requirement("alerts:told:signed")
 def test_a_notification_is_a_post_of_signed_json() -> None:
     said = notification()
     with http_sink() as sink:

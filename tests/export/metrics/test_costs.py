@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.export.metrics.families import only, totals
 from tests.export.stores import Filled, cost
 
@@ -17,6 +19,7 @@ def test_costs_add_up_exactly_by_provider_model_and_type(filled: Filled) -> None
     }
 
 
+@pytest.mark.requirement("export:prometheus:corrections")
 def test_a_correction_downwards_is_a_series_of_its_own(filled: Filled) -> None:
     filled.drain(cost(amount_nano_usd=500), cost(amount_nano_usd=-(2**63), output_tokens=-7))
     found = totals(filled, "cost")

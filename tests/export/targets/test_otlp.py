@@ -127,6 +127,7 @@ def test_what_arrived_of_a_step_is_not_sent_again(
 
 
 @pytest.mark.requirement("export:otlp:spans")
+@pytest.mark.requirement("001:obs:distributed-tracing")
 def test_operations_are_spans_of_their_trace(filled: Filled, to: To) -> None:
     filled.drain(
         operation(correlation_id=TRACE, attributes=("parent_span_id=00f067aa0ba902b7", "a=b")),
