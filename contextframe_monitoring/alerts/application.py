@@ -190,7 +190,9 @@ class AlertManager:
         now_us, snapshot = self._clock.now_us(), Snapshot(self._store)
         if meant.family == "own":
             last = None if state is None else state.evaluations.last()
-            figures = OwnFigures(self._store, snapshot, last.losses if last else (), now_us)
+            figures = OwnFigures(
+                self._store, self._config, snapshot, last.losses if last else (), now_us
+            )
             judged = judge_values(meant, figures.values(meant, last.problems if last else {}))
         else:
             answers = Answers(snapshot, Kept(), now_us)

@@ -88,7 +88,9 @@ class Evaluator:
         }
         snapshot = Snapshot(self._store)
         last = state.evaluations.last()
-        figures = OwnFigures(self._store, snapshot, last.losses if last else (), now_us)
+        figures = OwnFigures(
+            self._store, self._config, snapshot, last.losses if last else (), now_us
+        )
         source = HeldRows(snapshot, self._needs(rules.values(), now_us))
         answers = Answers(source, self._kept, now_us)
         before = _Groups(

@@ -1,12 +1,16 @@
-"""The monitor's own figures that rules watch: losses, the drain's lag, rules with problems."""
+"""The monitor's own figures that rules watch: losses, the drain's lag, rules with problems, targets
+that refuse.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from contextframe_monitoring.alerts.values import Values
+from contextframe_monitoring.core.config import MonitoringConfig
 from contextframe_monitoring.core.rules import Rule
 from contextframe_monitoring.query.health import lag_seconds, lost_records, writer_statuses
+from contextframe_monitoring.query.target_health import target_statuses
 from contextframe_monitoring.store.snapshot import Snapshot
 from contextframe_monitoring.store.store import Store
 
@@ -18,10 +22,16 @@ class OwnFigures:
     """Looks at one store as one snapshot shows it."""
 
     def __init__(
-        self, store: Store, snapshot: Snapshot, losses: Sequence[tuple[int, int]], now_us: int
+        self,
+        store: Store,
+        config: MonitoringConfig,
+        snapshot: Snapshot,
+        losses: Sequence[tuple[int, int]],
+        now_us: int,
     ) -> None:
         """`losses` are the counts of earlier evaluations, the oldest first."""
-        self._store, self._snapshot, self._now_us = store, snapshot, now_us
+        self._store, self._config = store, config
+        self._snapshot, self._now_us = snapshot, now_us
         self._losses = list(losses)
         self._lost: int | None = None
 
@@ -36,6 +46,9 @@ class OwnFigures:
             return {(): lag_seconds(self._snapshot, self._now_us) or 0.0}
         if rule.signal == "records_lost":
             return {(): float(self._total() - self._before(rule.window_us or 0))}
+        if rule.signal == "export_failures":
+            statuses = target_statuses(self._store, self._config)
+            return {(status.name,): float(status.failures) for status in statuses}
         return {(name,): 1.0 for name in problems}
 
     def _total(self) -> int:

@@ -40,7 +40,10 @@ class Transition:
         return dict(zip(keys, self.place.labels, strict=False))
 
 
-_OWN_KEYS: Mapping[str, tuple[str, ...]] = {"rule_problems": ("rule",)}
+_OWN_KEYS: Mapping[str, tuple[str, ...]] = {
+    "rule_problems": ("rule",),
+    "export_failures": ("target",),
+}
 
 
 @dataclass(slots=True)

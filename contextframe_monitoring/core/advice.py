@@ -45,6 +45,9 @@ SIGNALS: dict[str, Advice] = {
     "no_data": Advice(None, "is the program still running, and does it still record?"),
     "records_lost": Advice(None, _ITSELF),
     "drain_lag": Advice(None, _ITSELF),
+    "export_failures": Advice(
+        None, "what it misses waits; see the reason: contextframe-monitoring export --list-targets"
+    ),
     "rule_problems": Advice(None, "see which rule: contextframe-monitoring alerts rules"),
 }
 """Signal of a rule -> advice."""

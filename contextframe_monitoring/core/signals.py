@@ -10,7 +10,7 @@ Signal = Literal[
     "cost", "cost_rate", "projected_cost", "unknown_cost_share", "budget_used", "error_rate",
     "error_count", "api_failures", "latency", "slow_count", "throughput", "usage_count", "metric",
     "category_share", "no_data", "anomaly", "definition_tokens", "records_lost", "drain_lag",
-    "rule_problems",
+    "rule_problems", "export_failures",
 ]  # fmt: skip
 Family = Literal["cost", "performance", "usage", "own", "series"]
 """The rows that a signal reads: those of one table, the monitor's own figures, or the rows of the
@@ -128,6 +128,14 @@ SIGNALS: Mapping[Signal, SignalKind] = {
         unit="problems",
         meaning="rules that can't be evaluated, are slow, or have too many groups",
         threshold=0.0,
+        is_windowed=False,
+        has_window=False,
+    ),
+    "export_failures": SignalKind(
+        family="own",
+        unit="failures",
+        meaning="failures in a row of a target that metrics are sent to",
+        threshold=4.0,
         is_windowed=False,
         has_window=False,
     ),

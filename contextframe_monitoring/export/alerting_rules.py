@@ -50,7 +50,7 @@ _FAMILY = {
     "latency": "durations", "slow_count": "durations", "error_rate": "operations",
     "error_count": "operations", "api_failures": "operations", "throughput": "operations",
     "cost": "cost", "cost_rate": "cost", "usage_count": "usage", "category_share": "usage",
-    "records_lost": "own", "drain_lag": "own", "no_data": "operations",
+    "records_lost": "own", "drain_lag": "own", "export_failures": "own", "no_data": "operations",
 }  # fmt: skip
 
 
@@ -267,4 +267,5 @@ _EXPRESSIONS: Mapping[str, Callable[[_Asked, float], str]] = {
     "no_data": _no_data,
     "records_lost": lambda asked, _: asked.total("contextframe_monitoring_lost_total"),
     "drain_lag": lambda *_: "contextframe_monitoring_drain_lag_seconds",
+    "export_failures": lambda *_: "contextframe_monitoring_export_failures",
 }

@@ -91,8 +91,8 @@ def test_the_default_rules_are_shown_as_toml_as_they_are(tmp_path: Path) -> None
     written = run("alerts", "rules", "--format", "toml", "--store", str(tmp_path / "s")).stdout
     names = [table["name"] for table in tomllib.loads(written)["alert_rules"]]
     assert names == [
-        "api_error_rate", "high_daily_cost", "monitoring_drain_lag", "monitoring_records_lost",
-        "monitoring_rule_problem", "slow_response",
+        "api_error_rate", "high_daily_cost", "monitoring_drain_lag", "monitoring_export_failing",
+        "monitoring_records_lost", "monitoring_rule_problem", "slow_response",
     ]  # fmt: skip
 
 
@@ -186,6 +186,7 @@ def test_rules_as_prometheus_rules(tmp_path: Path) -> None:
     assert lines[0].startswith("# api_error_rate is not exported")
     assert [line for line in lines if "alert:" in line] == [
         '  - alert: "monitoring_drain_lag"',
+        '  - alert: "monitoring_export_failing"',
         '  - alert: "monitoring_records_lost"',
         '  - alert: "slow_response"',
     ]
