@@ -48,8 +48,8 @@ export:port:taken | export | Two exporters on one port are a clear error
 export:labels:hostile | export | Label values with quotes, newlines, NUL and 10 kB come back whole
     and printable
 export:targets:alertable | export | A failing target becomes an alertable signal
-export:grafana:dashboards | export | Dashboards as JSON under `examples/grafana`, every expression
-    checked with promtool
+export:grafana:dashboards | export | Dashboards as JSON under `examples/grafana`, one for every
+    purpose
 export:guides:run | export | The guides to exports and logging are run as tests
 export:logs:lines | export | JSON lines with correlation id, service, version, environment and
     tenant, conversation and workflow ids when bound

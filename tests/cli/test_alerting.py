@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from contextframe_monitoring.alerts.rule_set import default_rules_text
+from contextframe_monitoring.store.store import Store
 from tests.alerts.scene import Scene
 from tests.cli.command import run
 
@@ -209,3 +211,23 @@ def test_what_the_command_can_not_do_is_said(tmp_path: Path) -> None:
         found = run("alerts", *arguments, *asked)
         assert found.returncode == 2, arguments
         assert message in found.stderr.replace("\n", ""), arguments
+
+
+@pytest.mark.requirement("alerts:evaluator:status")
+def test_doctor_says_when_rules_were_evaluated_and_warns_when_nobody_does(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, RULE)
+    scene.spend(150.0)
+    scene.tick()
+    plain = run("doctor", "--store", scene.store.uri)
+    [said] = [line for line in plain.stdout.splitlines() if line.startswith("ok  alerts: ")]
+    assert said == (
+        "ok  alerts: 1 rules, last evaluated 2026-11-18T11:06:40+00:00 by process "
+        f"{os.getpid()}; firing: 1 warning"
+    )
+    file = tmp_path / "monitoring.toml"
+    file.write_text('[[alert_rules]]\nname = "r"\nsignal = "cost"\nthreshold = 1\n')
+    Store(str(tmp_path / "other")).create()
+    found = run("doctor", "--store", str(tmp_path / "other"), "--config", str(file), "--json")
+    problems = {one["check"]: one for one in json.loads(found.stdout)["findings"]}
+    assert problems["alerts"]["problem"] == "alert rules were never evaluated: nobody does it"
+    assert problems["alerts"]["remedy"].startswith("run `contextframe-monitoring keep`")

@@ -158,6 +158,7 @@ def test_alerts_fire_above_their_limits_and_not_before() -> None:
 @pytest.mark.requirement(
     "004:graf:overview", "004:graf:service-detail", "004:graf:history", "004:graf:business"
 )
+@pytest.mark.requirement("export:grafana:dashboards")
 def test_there_is_a_dashboard_for_every_purpose() -> None:
     assert {name: board["title"] for name, board in BOARDS.items()} == {
         "overview": "ContextFrame / Overview",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from contextframe_monitoring.core.checkup import Fact, Symptom
 from contextframe_monitoring.core.errors import UnavailableError
+from contextframe_monitoring.query.alerting import alerting_findings, alerting_status
 from contextframe_monitoring.query.checkup.folders import check_folders
 from contextframe_monitoring.query.checkup.patient import Check, Patient, examined
 from contextframe_monitoring.query.checkup.prices import check_prices
@@ -52,6 +53,19 @@ def check_targets(patient: Patient) -> Iterator[Fact | Symptom]:
             yield Fact(check="targets", says=f"{one.name} ({one.type}) is {one.status}")
 
 
+def check_alerts(patient: Patient) -> Iterator[Fact | Symptom]:
+    """Look at the evaluation of alert rules: nothing is said before there was one."""
+    found = alerting_status(patient.store)
+    for finding in alerting_findings(found, patient.store, patient.config, patient.now_us):
+        yield Symptom(
+            check="alerts", severity="warning", problem=finding.problem, remedy=finding.remedy
+        )
+    if found.evaluated_at is not None:
+        firing = ", ".join(f"{count} {name}" for name, count in found.active.items()) or "none"
+        says = f"{found.rules} rules, last evaluated {found.evaluated_at} by process {found.pid}"
+        yield Fact(check="alerts", says=f"{says}; firing: {firing}")
+
+
 CHECKS: dict[str, Check] = {
     "configuration": check_configuration,
     "store": check_folders,
@@ -60,6 +74,7 @@ CHECKS: dict[str, Check] = {
     "spool": check_spool,
     "keeper": check_keeper,
     "targets": check_targets,
+    "alerts": check_alerts,
     "prices": check_prices,
     "versions": check_versions,
 }
