@@ -18,6 +18,7 @@ from mcp.server import stdio as _sdk_stdio
 from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.connection import _NO_CHANNEL, NotifyOnlyOutbound
 from mcp.server.context import HandlerResult, ServerMiddleware, ServerRequestContext
+from mcp.server.mcpserver.tools import Tool
 from mcp.server.runner import _PRE_REQUEST_REPLAY_LIMIT
 from mcp.server.subscriptions import ResourceUpdated
 from mcp.shared import _otel as _sdk_otel
@@ -332,6 +333,12 @@ def tool_schemas(server: MCPServer, name: str) -> list[dict[str, Any]]:
     if tool is None:
         return []
     return [schema for schema in (tool.parameters, tool.output_schema) if schema is not None]
+
+
+def replace_tool(server: MCPServer, name: str, change: Callable[[Tool], Tool]) -> None:
+    """Put another tool in the place of one that is registered."""
+    tools = server._tool_manager._tools  # noqa: SLF001 - no public way to a registered tool
+    tools[name] = change(tools[name])
 
 
 def registered_names(server: MCPServer) -> set[str]:

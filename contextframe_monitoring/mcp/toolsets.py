@@ -12,6 +12,7 @@ from mcp.server import MCPServer
 
 from contextframe_monitoring.core.errors import InvalidError
 from contextframe_monitoring.mcp import adapter
+from contextframe_monitoring.mcp.clear_tool import cleared
 from contextframe_monitoring.mcp.rule_tools import RULE_TOOL_NAMES, add_rule_tools
 from contextframe_monitoring.mcp.tools import TOOL_NAMES, add_tools, shorten
 from contextframe_monitoring.monitor import Monitor
@@ -55,4 +56,5 @@ def add_toolsets(server: MCPServer, monitor: Monitor, wanted: Collection[str]) -
         for schema in adapter.tool_schemas(server, tool):
             schema.pop("description", None)
             shorten(schema)
+        adapter.replace_tool(server, tool, cleared)
     return tuple(names)

@@ -227,3 +227,29 @@ async def test_switched_off_records_nothing_and_says_so(tmp_path: Path, era: Any
     assert result.structured_content["status"] == "disabled"
     assert result.structured_content["enabled"] is False
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "says"),
+    [
+        (
+            "export_metrics",
+            {"subject": "nonsense"},
+            "subject = 'nonsense' is not allowed: input should be 'usage', 'performance' or 'cost'",
+        ),
+        (
+            "get_performance_metrics",
+            {"group_by": ["target"], "limit": 0},
+            "group_by = ['target'] is not allowed: input should be a valid string; "
+            "limit = 0 is not allowed: input should be greater than or equal to 1",
+        ),
+        ("update_alert", {"alert_id": "a-1"}, "action is missing"),
+    ],
+)
+async def test_a_wrong_argument_is_named_with_what_is_allowed(
+    tmp_path: Path, era: str, tool: str, arguments: dict[str, Any], says: str
+) -> None:
+    with Monitor.open(store=str(tmp_path / "store"), start_keeper=False) as monitor:
+        found = await call(build_server(monitor), era, tool, **arguments)
+    assert found.is_error
+    assert [block.text for block in found.content] == [f"Error executing tool {tool}: {says}"]
