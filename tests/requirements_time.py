@@ -32,6 +32,8 @@ time:fault:calls | time | The n-th sync, rename, unlink or commit that fails los
 time:fault:clock | time | A clock that steps back an hour and forward a year while it is recorded
     and kept loses and repeats nothing
 time:fault:old-reader | time | A reader that began before a compaction ends with the rows it saw
+time:fault:flipped-bit | time | A flipped bit that makes stored rows unreadable is found by verify,
+    which names the table
 time:bench:scale | time | `bench scale` asks the reports of a year of 100 million events beside
     DuckDB
 """
